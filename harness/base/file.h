@@ -1,0 +1,31 @@
+/* file.h -- whole files, safely.  Everything opened is O_CLOEXEC. */
+#ifndef ORD_BASE_FILE_H
+#define ORD_BASE_FILE_H
+
+#include <stdint.h>
+
+#include "harness/base/buf.h"
+#include "harness/base/bytes.h"
+#include "harness/base/err.h"
+
+enum { ORD_PATH_MAX = 4096 };
+
+/* Replaces path with data; a reader sees the old bytes or the new, never a
+ * mix.  Blocks on two fsyncs.  Leaves no temporary file.  ORD_ELIMIT, ORD_EIO,
+ * ORD_EFULL. */
+int ord_file_replace(const char *path, struct ord_bytes data,
+                     struct ord_err *err);
+/* Appends the whole file to out, whose limit bounds it (ORD_ELIMIT). */
+int ord_file_read(const char *path, struct ord_buf *out, struct ord_err *err);
+/* mkdir -p, mode 0755. */
+int ord_mkdir_all(const char *path, struct ord_err *err);
+/* rm -rf; a path that does not exist is fine.  Does not follow links, does not
+ * leave the file system. */
+int ord_remove_all(const char *path, struct ord_err *err);
+/* Writes everything or fails; retries on EINTR and short writes. */
+int ord_write_all(int fd, struct ord_bytes data, struct ord_err *err);
+/* dir "/" name into out; ORD_ELIMIT if it does not fit. */
+int ord_path_join(char out[ORD_PATH_MAX], const char *dir, const char *name,
+                  struct ord_err *err);
+
+#endif
