@@ -81,34 +81,27 @@ int ord_file_replace(const char *path, struct ord_bytes data,
 
 int ord_file_read(const char *path, struct ord_buf *out, struct ord_err *err)
 {
+    char chunk[READ_SIZE];
     int rc = ORD_OK;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0)
         return ord_fail_errno(err, "open %s", path);
     for (;;) {
-        char *at = ord_buf_reserve(out, READ_SIZE);
-        size_t room = READ_SIZE;
-        ssize_t got;
+        ssize_t got = read(fd, chunk, sizeof chunk);
 
-        if (at == NULL) { /* less than READ_SIZE is left of the limit */
-            out->failed = false;
-            room = out->size_max - out->size;
-            at = room > 0 ? ord_buf_reserve(out, room) : NULL;
-        }
-        if (at == NULL) {
-            rc = ord_fail(err, ORD_ELIMIT, "%s is over %zu bytes", path,
-                          out->size_max);
-            break;
-        }
-        got = read(fd, at, room);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
             rc = ord_fail_errno(err, "read %s", path);
         if (got <= 0)
             break;
-        ord_buf_commit(out, (size_t)got);
+        ord_buf_add(out, (struct ord_bytes){chunk, (size_t)got});
+        if (out->failed) {
+            rc = ord_fail(err, ORD_ELIMIT, "%s is over %zu bytes", path,
+                          out->size_max);
+            break;
+        }
     }
     close(fd);
     return rc;

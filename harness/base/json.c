@@ -81,24 +81,34 @@ static bool next_item(struct ord_json *in, char close)
     skip_space(in);
     if (in->at == in->end || *in->at == close)
         return false;
-    if (!is_first && !take(in, ','))
+    if (!is_first && !take(in, ',')) {
+        in->is_bad = true;
         return false;
+    }
     return true;
 }
 
 bool ord_json_member(struct ord_json *in, struct ord_bytes *key)
 {
-    return next_item(in, '}') && ord_json_string(in, key) && take(in, ':');
+    if (!next_item(in, '}'))
+        return false;
+    if (!ord_json_string(in, key) || !take(in, ':'))
+        in->is_bad = true;
+    return !in->is_bad;
 }
 
 bool ord_json_element(struct ord_json *in)
 {
-    return next_item(in, ']');
+    if (!next_item(in, ']'))
+        return false;
+    if (ord_json_peek(in) == ORD_JSON_BAD)
+        in->is_bad = true; /* such as a bracket after a comma */
+    return !in->is_bad;
 }
 
 bool ord_json_left(struct ord_json *in, char bracket)
 {
-    return take(in, bracket);
+    return !in->is_bad && take(in, bracket);
 }
 
 bool ord_json_int(struct ord_json *in, int64_t *value)

@@ -2,9 +2,10 @@
  *
  * No allocation, no copy: strings come back as they stand between their
  * quotes.  Every function returns false on bad input and leaves `at` where the
- * trouble is; the scanner never reads beyond `end`.  Cold paths use jansson.
+ * trouble is; a bad member or element makes the ord_json_left() after it fail
+ * too.  The scanner never reads beyond `end`.  Cold paths use jansson.
  *
- *     struct ord_json in = {text, text + size};
+ *     struct ord_json in = {.at = text, .end = text + size};
  *     struct ord_bytes key;
  *     bool more = ord_json_enter(&in, '{');
  *     while (more && ord_json_member(&in, &key)) { ...one value... }
@@ -34,6 +35,7 @@ enum ord_json_kind {
 struct ord_json {
     const char *at;
     const char *end;
+    bool is_bad; /* starts false; set by a bad member or element */
 };
 
 /* Skips white space and tells what comes next. */

@@ -88,7 +88,7 @@ Test(base, streams_are_independent_and_repeat)
 
 static bool skips(const char *text)
 {
-    struct ord_json in = {text, text + strlen(text)};
+    struct ord_json in = {.at = text, .end = text + strlen(text)};
 
     return ord_json_skip(&in) && ord_json_done(&in);
 }
@@ -122,7 +122,7 @@ Test(base, json_depth_is_bounded)
 Test(base, json_members_and_escapes)
 {
     const char *text = "{\"key\": 12, \"s\": \"\\u00e9\\ud83d\\ude00\\n\"}";
-    struct ord_json in = {text, text + strlen(text)};
+    struct ord_json in = {.at = text, .end = text + strlen(text)};
     struct ord_arena arena;
     struct ord_bytes key;
     struct ord_bytes raw;
