@@ -21,8 +21,9 @@ static int64_t unit_ns(const char *unit)
         char name[4];
         int64_t ns;
     } units[] = {
-        {"ns", 1}, {"us", ORD_US}, {"ms", ORD_MS}, {"s", ORD_S},
-        {"m", 60 * ORD_S}, {"min", 60 * ORD_S}, {"h", 3600 * ORD_S},
+        {"ns", 1},           {"us", ORD_US},    {"ms", ORD_MS},
+        {"s", ORD_S},        {"m", 60 * ORD_S}, {"min", 60 * ORD_S},
+        {"h", 3600 * ORD_S},
     };
 
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {

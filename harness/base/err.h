@@ -12,16 +12,16 @@
 
 enum ord_rc {
     ORD_OK = 0,
-    ORD_EIO = -1,      /* a system call failed; the text has errno's words */
-    ORD_ENOMEM = -2,   /* memory or an arena's limit is used up */
-    ORD_ELIMIT = -3,   /* a documented bound was reached */
-    ORD_EFORMAT = -4,  /* bytes that are not what they should be */
-    ORD_EUSAGE = -5,   /* bad arguments or configuration: exit 64 */
+    ORD_EIO = -1,     /* a system call failed; the text has errno's words */
+    ORD_ENOMEM = -2,  /* memory or an arena's limit is used up */
+    ORD_ELIMIT = -3,  /* a documented bound was reached */
+    ORD_EFORMAT = -4, /* bytes that are not what they should be */
+    ORD_EUSAGE = -5,  /* bad arguments or configuration: exit 64 */
     ORD_ENOTFOUND = -6,
     ORD_ETIMEOUT = -7,
-    ORD_EDIED = -8,    /* a child process ended when it should not have */
-    ORD_EDENIED = -9,  /* the machine does not allow it; the text says how */
-    ORD_EFULL = -10,   /* no space left on the device */
+    ORD_EDIED = -8,   /* a child process ended when it should not have */
+    ORD_EDENIED = -9, /* the machine does not allow it; the text says how */
+    ORD_EFULL = -10,  /* no space left on the device */
 };
 
 enum { ORD_ERR_TEXT_SIZE = 1024 };

@@ -23,7 +23,7 @@ size_t ord_utf8_size(const char *at, size_t size)
         if (size < 3 || !is_tail(c[1]) || !is_tail(c[2]))
             return 0;
         if (c[0] == 0xe0 && c[1] < 0xa0)
-            return 0; /* overlong */
+            return 0;                               /* overlong */
         return c[0] == 0xed && c[1] > 0x9f ? 0 : 3; /* surrogates */
     }
     if (c[0] >= 0xf0 && c[0] <= 0xf4) {

@@ -96,12 +96,13 @@ static bool skips(const char *text)
 Test(base, json_tells_good_from_bad)
 {
     static const char *const good[] = {
-        "0", "-1.5e+3", "\"a\\\"b\"", "[]", "[1, [2,{}] ]",
-        "{\"a\":[true,null],\"b\":{\"c\":\"\"}} ",
+        "0",  "-1.5e+3",      "\"a\\\"b\"",
+        "[]", "[1, [2,{}] ]", "{\"a\":[true,null],\"b\":{\"c\":\"\"}} ",
     };
     static const char *const bad[] = {
-        "", "01", "1.", "\"a", "[1,]", "[1 2]", "{\"a\"}", "{\"a\":1,}",
-        "{,}", "]", "[1}", "nul", "1 2", "{\"a\":1 \"b\":2}", "\"\n\"",
+        "",           "01",  "1.", "\"a", "[1,]", "[1 2]", "{\"a\"}",
+        "{\"a\":1,}", "{,}", "]",  "[1}", "nul",  "1 2",   "{\"a\":1 \"b\":2}",
+        "\"\n\"",
     };
 
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)

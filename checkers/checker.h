@@ -1,0 +1,100 @@
+/* checker.h -- a checker: history and budget in, verdict and proof out.
+ *
+ * Pure: no clock, no socket, no randomness, no globals, so a verdict repeats
+ * on any machine.  Budgets count steps and bytes, never seconds.
+ */
+#ifndef ORD_CHECKERS_CHECKER_H
+#define ORD_CHECKERS_CHECKER_H
+
+#include "harness/base/arena.h"
+#include "harness/base/buf.h"
+#include "harness/base/err.h"
+#include "histories/history.h"
+
+/* Ordered, so that merging is taking the greater.  A verdict starts UNKNOWN:
+ * a pass has to be earned. */
+enum ord_outcome { ORD_VALID, ORD_UNKNOWN, ORD_INVALID };
+
+enum {
+    ORD_WHY_SIZE = 1024,
+    ORD_EVIDENCE_MAX = 64, /* operations named by a verdict */
+    ORD_STATS_MAX = 64,
+    ORD_FINDINGS_MAX = 16, /* further violations, one sentence each */
+};
+
+struct ord_option {
+    const char *name;
+    const char *value;
+};
+
+struct ord_check_in {
+    const struct ord_history *history;
+    struct ord_arena *arena; /* of this check; its limit is the byte budget */
+    uint64_t steps_max;
+    const char *model; /* NULL where the checker takes none */
+    const struct ord_option *options;
+    uint32_t option_count;
+};
+
+struct ord_stat {
+    const char *name; /* unit last: "stall_max_ms" */
+    double value;
+};
+
+struct ord_finding { /* one violation beyond the first */
+    const char *why;
+    int64_t ops[4];
+    uint32_t op_count;
+};
+
+/* Texts are in the arena of the check. */
+struct ord_verdict {
+    enum ord_outcome outcome;
+    char why[ORD_WHY_SIZE]; /* one sentence that a person can follow, with the
+                               operations named: process, value, time, node */
+    struct ord_value key;   /* of the first violation; ORD_NIL if it has none */
+    int64_t ops[ORD_EVIDENCE_MAX]; /* indexes of the operations that prove it */
+    uint32_t op_count;
+    uint64_t violation_count; /* all that were found */
+    struct ord_finding findings[ORD_FINDINGS_MAX];
+    uint32_t finding_count;
+    struct ord_stat stats[ORD_STATS_MAX];
+    uint32_t stat_count;
+    /* linearizable, valid: a linearization order (indexes of invocations, in
+     * the arena), key by key; else NULL. */
+    const int64_t *order;
+    uint64_t order_count;
+};
+
+struct ord_checker {
+    const char *name;
+    const char *claim;   /* what a pass says, one line */
+    const char *options; /* NULL, or "max_stall_ms: ..." one per line */
+    int (*check)(const struct ord_check_in *in, struct ord_verdict *out,
+                 struct ord_err *err);
+};
+
+/* All checkers, NULL at the end; and by name (NULL: there is none). */
+const struct ord_checker *const *ord_checkers(void);
+const struct ord_checker *ord_checker_find(const char *name);
+/* Models of `linearizable`, NULL at the end: "register", "cas-register". */
+const char *const *ord_checker_models(void);
+
+/* Runs it: starts the verdict UNKNOWN, turns a checker's error into UNKNOWN
+ * with that error as the reason. */
+void ord_check_run(const struct ord_checker *checker,
+                   const struct ord_check_in *in, struct ord_verdict *out);
+
+/* ---- for checkers ------------------------------------------------------- */
+/* Sets outcome and sentence; returns ORD_OK. */
+int ord_conclude(struct ord_verdict *out, enum ord_outcome outcome,
+                 const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Names an operation as evidence; adds its pair too, keeps indexes sorted and
+ * unique, ignores what is beyond ORD_EVIDENCE_MAX. */
+void ord_evidence(struct ord_verdict *out, const struct ord_op *op);
+void ord_stat(struct ord_verdict *out, const char *name, double value);
+/* The option's value or NULL. */
+const char *ord_check_option(const struct ord_check_in *in, const char *name);
+const char *ord_outcome_name(enum ord_outcome outcome); /* pass unknown ... */
+
+#endif

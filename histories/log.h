@@ -1,0 +1,40 @@
+/* log.h -- the recorder's file: append-only, whole after any crash.
+ *
+ * The tail of the file is mapped; a record is in the page cache, and so
+ * survives SIGKILL of the writer, as soon as the call returns.  Each record
+ * carries its size and a checksum, so that a file cut or torn anywhere reads
+ * back up to its last whole record.  Room is allocated before it is mapped: a
+ * full disk is an error here (ORD_EFULL), never a signal.
+ *
+ * Order: an invocation is written before it is sent, a completion when it is
+ * read.  Stamps of the worker narrow that window and never widen it: the
+ * reader places the invocation at sent_ns if invoked <= sent_ns <= completed,
+ * and the completion at received_ns if sent <= received_ns <= completed, then
+ * sorts.  So no real-time edge is invented, and few are lost.
+ *
+ * Not for several threads.  Cost: under 1 us an event, no system call except
+ * one per LOG_CHUNK of file.
+ */
+#ifndef ORD_HISTORIES_LOG_H
+#define ORD_HISTORIES_LOG_H
+
+#include "harness/base/err.h"
+#include "histories/op.h"
+
+struct ord_log;
+
+/* Creates the file (must not exist); meta is a JSON object, copied into it,
+ * with at least {"nodes": ["n1", ...], "start_ns": CLOCK_MONOTONIC of time 0}.
+ * The log is owned by the caller. */
+int ord_log_create(const char *path, const char *meta, struct ord_log **out,
+                   struct ord_err *err);
+/* op->time_ns is when the controller acted (since start).  For a completion
+ * sent_ns and received_ns are the worker's stamps on the same scale, or
+ * ORD_NONE.  Errors: ORD_EFULL, ORD_ELIMIT (a record over 16 MiB). */
+int ord_log_append(struct ord_log *log, const struct ord_op *op,
+                   int64_t sent_ns, int64_t received_ns, struct ord_err *err);
+/* Cuts the file to its content and syncs it. NULLs *log, frees always. */
+int ord_log_close(struct ord_log **log, struct ord_err *err);
+uint64_t ord_log_event_count(const struct ord_log *log);
+
+#endif
