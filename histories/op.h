@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "harness/base/limits.h"
 #include "histories/value.h"
 
 enum ord_op_type {
@@ -41,7 +42,6 @@ enum ord_f {
 enum {
     ORD_PROCESS_NEMESIS = -1,
     ORD_NODE_NONE = 0, /* nodes count from 1 */
-    ORD_NODES_MAX = 64,
     ORD_NO_PAIR = -1,
 };
 

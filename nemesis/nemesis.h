@@ -56,8 +56,6 @@ struct ord_nemesis_entry {
     uint32_t line;    /* of the campaign file, for errors */
 };
 
-enum { ORD_PORTS_MAX = ORD_NODES_MAX + 1 }; /* port 0: the clients */
-
 /* Directed links: is_set[from][to]. */
 struct ord_link_set {
     bool is_set[ORD_PORTS_MAX][ORD_PORTS_MAX];

@@ -9,11 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum {
-    ORD_NODES_MAX = 64,
-    ORD_PORTS_MAX = ORD_NODES_MAX + 1,
-    ORD_PPM = 1000000, /* certainty */
-};
+#include "harness/base/limits.h"
+
+enum { ORD_PPM = 1000000 }; /* certainty */
 
 struct ord_link {
     bool up;            /* false: every frame is dropped, also queued ones */
