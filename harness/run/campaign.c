@@ -1,0 +1,368 @@
+#include "harness/run/campaign.h"
+
+#include <fnmatch.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/base/clock.h"
+#include "harness/base/file.h"
+#include "harness/run/cell_read.h"
+#include "harness/run/yaml.h"
+
+enum { VARY_MAX = 8, VARIANTS_MAX = 1000, SEEDS_MAX = ORD_CELLS_MAX };
+
+struct seeds {
+    const uint64_t *at;
+    uint32_t count;
+};
+
+struct reader {
+    const struct ord_campaign_options *options;
+    struct ord_arena *arena;
+    struct ord_campaign *out;
+    const struct ord_yaml *defaults; /* NULL: none */
+    char dir[ORD_PATH_MAX];          /* of the campaign file */
+    uint32_t room;
+    struct ord_err *err;
+};
+
+const char *ord_expect_name(enum ord_expect expect)
+{
+    static const char *const names[] = {"pass", "violation", "unknown", "any"};
+
+    ORD_ASSERT(expect <= ORD_EXPECT_ANY);
+    return names[expect];
+}
+
+/* ---- seeds: a number of them, a list, or from and count ------------------ */
+
+static int seed_range(struct reader *in, const struct ord_yaml *at,
+                      uint64_t from, uint64_t count, struct seeds *out)
+{
+    uint64_t *seeds = ord_arena_zalloc(in->arena, count, sizeof *seeds);
+
+    if (seeds == NULL)
+        return ord_yaml_fail(at, in->err, "no memory for %llu seeds",
+                             (unsigned long long)count);
+    for (uint64_t i = 0; i < count; i++)
+        seeds[i] = from + i;
+    *out = (struct seeds){seeds, (uint32_t)count};
+    return ORD_OK;
+}
+
+static int read_seeds(struct reader *in, const struct ord_yaml *at,
+                      struct seeds *out)
+{
+    uint64_t from = 1;
+    uint64_t count = 1;
+    uint64_t *seeds;
+    const struct ord_yaml_field fields[] = {
+        {"from", ORD_YAML_COUNT, &from, 0, INT64_MAX, false},
+        {"count", ORD_YAML_COUNT, &count, 1, SEEDS_MAX, true},
+        {0},
+    };
+    int rc = ORD_OK;
+
+    if (in->options->seed != NULL) {
+        *out = (struct seeds){in->options->seed, 1};
+        return ORD_OK;
+    }
+    if (at == NULL)
+        return seed_range(in, in->defaults, 1, 1, out);
+    if (at->kind == ORD_YAML_SCALAR)
+        rc = ord_yaml_count(at, 1, SEEDS_MAX, &count, in->err);
+    if (at->kind == ORD_YAML_MAP)
+        rc = ord_yaml_read(at, fields, in->err);
+    if (rc != ORD_OK)
+        return rc;
+    if (at->kind != ORD_YAML_LIST)
+        return seed_range(in, at, from, count, out);
+    seeds = ord_arena_zalloc(in->arena, at->count, sizeof *seeds);
+    for (uint32_t i = 0; i < at->count && rc == ORD_OK && seeds != NULL; i++)
+        rc = ord_yaml_count(&at->items[i], 0, INT64_MAX, &seeds[i], in->err);
+    if (seeds == NULL || at->count == 0)
+        return ord_yaml_fail(at, in->err, "expected at least one seed");
+    *out = (struct seeds){seeds, at->count};
+    return rc;
+}
+
+/* ---- vary: a product of settings ----------------------------------------- */
+
+struct variant {
+    struct ord_setting settings[VARY_MAX];
+    uint32_t count;
+};
+
+static int check_vary(const struct ord_yaml *vary, uint64_t *total,
+                      struct ord_err *err)
+{
+    *total = 1;
+    if (vary == NULL)
+        return ORD_OK;
+    if (vary->kind != ORD_YAML_MAP || vary->count > VARY_MAX)
+        return ord_yaml_fail(vary, err,
+                             "expected a map of at most %d settings, each "
+                             "with a list of values",
+                             VARY_MAX);
+    for (uint32_t i = 0; i < vary->count; i++) {
+        const struct ord_yaml *values = &vary->items[i];
+
+        if (values->kind != ORD_YAML_LIST || values->count == 0)
+            return ord_yaml_fail(values, err, "expected a list of values");
+        for (uint32_t k = 0; k < values->count; k++) {
+            if (values->items[k].kind != ORD_YAML_SCALAR)
+                return ord_yaml_fail(&values->items[k], err,
+                                     "expected a plain value");
+        }
+        *total *= values->count;
+        if (*total > VARIANTS_MAX)
+            return ord_yaml_fail(vary, err, "more than %d combinations",
+                                 VARIANTS_MAX);
+    }
+    return ORD_OK;
+}
+
+static void pick_variant(const struct ord_yaml *vary, uint64_t number,
+                         struct variant *out)
+{
+    out->count = 0;
+    for (uint32_t i = 0; vary != NULL && i < vary->count; i++) {
+        const struct ord_yaml *values = &vary->items[i];
+
+        out->settings[out->count++] = (struct ord_setting){
+            vary->keys[i], values->items[number % values->count].text};
+        number /= values->count;
+    }
+}
+
+static const char *variant_id(struct ord_arena *arena, const char *id,
+                              const struct variant *variant)
+{
+    for (uint32_t i = 0; id != NULL && i < variant->count; i++)
+        id = ord_arena_printf(arena, "%s%c%s=%s", id, i == 0 ? '/' : ',',
+                              variant->settings[i].name,
+                              variant->settings[i].value);
+    return id;
+}
+
+/* ---- cells ----------------------------------------------------------------
+ */
+
+static int add_cell(struct reader *in, const struct ord_cell *cell,
+                    const struct ord_yaml *at)
+{
+    struct ord_campaign *to = in->out;
+
+    if (to->cell_count == ORD_CELLS_MAX)
+        return ord_yaml_fail(at, in->err, "more than %d cells", ORD_CELLS_MAX);
+    if (to->cell_count == in->room) {
+        uint32_t room = in->room == 0 ? 64 : in->room * 2;
+        struct ord_cell *cells =
+            ord_arena_zalloc(in->arena, room, sizeof *cells);
+
+        if (cells == NULL)
+            return ord_yaml_fail(at, in->err, "no memory for so many cells");
+        if (to->cell_count > 0)
+            memcpy(cells, to->cells, to->cell_count * sizeof *cells);
+        to->cells = cells;
+        in->room = room;
+    }
+    to->cells[to->cell_count++] = *cell;
+    return ORD_OK;
+}
+
+static bool is_wanted(const struct reader *in, const char *id)
+{
+    return in->options->only == NULL ||
+           fnmatch(in->options->only, id, 0) == 0 ||
+           strcmp(in->options->only, id) == 0;
+}
+
+static int read_variant(struct reader *in, const struct ord_yaml *at,
+                        const struct variant *variant,
+                        const struct seeds *seeds)
+{
+    struct ord_cell_source source = {
+        .cell = at,
+        .defaults = in->defaults,
+        .vary = variant->settings,
+        .vary_count = variant->count,
+        .options = in->options,
+        .dir = in->dir,
+    };
+    struct ord_cell cell = {
+        .campaign = in->out->name,
+        .path = in->out->path,
+        .line = at->line,
+    };
+    int rc = ord_cell_read(&source, in->arena, &cell, in->err);
+
+    if (rc != ORD_OK)
+        return rc;
+    cell.id = variant_id(in->arena, cell.id, variant);
+    if (cell.id == NULL)
+        return ord_yaml_fail(at, in->err, "no memory");
+    for (uint32_t i = 0; i < in->out->cell_count; i++) {
+        if (strcmp(in->out->cells[i].id, cell.id) == 0)
+            return ord_yaml_fail(
+                at, in->err, "another cell is called '%s' already", cell.id);
+    }
+    for (uint32_t i = 0; i < seeds->count && is_wanted(in, cell.id); i++) {
+        cell.seed = seeds->at[i];
+        rc = add_cell(in, &cell, at);
+        if (rc != ORD_OK)
+            return rc;
+    }
+    return ORD_OK;
+}
+
+static int read_cell(struct reader *in, const struct ord_yaml *at)
+{
+    const struct ord_yaml *vary;
+    const struct ord_yaml *seeds_at;
+    struct seeds seeds = {0};
+    uint64_t total = 1;
+    int rc;
+
+    if (at->kind != ORD_YAML_MAP)
+        return ord_yaml_fail(at, in->err, "expected a cell: a map with an id");
+    vary = ord_yaml_get(at, "vary");
+    seeds_at = ord_yaml_get(at, "seeds");
+    if (seeds_at == NULL && in->defaults != NULL)
+        seeds_at = ord_yaml_get(in->defaults, "seeds");
+    rc = read_seeds(in, seeds_at, &seeds);
+    if (rc == ORD_OK)
+        rc = check_vary(vary, &total, in->err);
+    for (uint64_t i = 0; i < total && rc == ORD_OK; i++) {
+        struct variant variant;
+
+        pick_variant(vary, i, &variant);
+        rc = read_variant(in, at, &variant, &seeds);
+    }
+    return rc;
+}
+
+/* Plans each cell once, so that a wrong fault or parameter is found now. */
+static int try_plans(struct reader *in)
+{
+    for (uint32_t i = 0; i < in->out->cell_count; i++) {
+        const struct ord_cell *cell = &in->out->cells[i];
+        struct ord_arena scratch;
+        struct ord_workload workload;
+        struct ord_fault_plan faults;
+        int rc;
+
+        if (i > 0 && strcmp(cell->id, cell[-1].id) == 0)
+            continue; /* only the seed differs */
+        ord_arena_init(&scratch, (size_t)1 << 28);
+        rc = ord_cell_workload(cell, &scratch, NULL, &workload, in->err);
+        if (rc != ORD_OK)
+            ord_wrap(in->err, "%s:%u: cell %s", cell->path, cell->line,
+                     cell->id);
+        else
+            rc = ord_cell_faults(cell, &scratch, &faults, in->err);
+        ord_arena_fini(&scratch);
+        if (rc != ORD_OK)
+            return rc;
+    }
+    return ORD_OK;
+}
+
+static int read_campaign(struct reader *in, const struct ord_yaml *root)
+{
+    const struct ord_yaml *cells = NULL;
+    uint64_t version = 0;
+    uint64_t parallel = 0;
+    const struct ord_yaml_field fields[] = {
+        {"ordeal", ORD_YAML_COUNT, &version, 1, 1, true},
+        {"name", ORD_YAML_TEXT, &in->out->name, 0, 0, true},
+        {"about", ORD_YAML_TEXT, &in->out->about, 0, 0, false},
+        {"parallel", ORD_YAML_COUNT, &parallel, 1, 64, false},
+        {"budget", ORD_YAML_DURATION, &in->out->budget_ns, ORD_S, 0, false},
+        {"defaults", ORD_YAML_MAPPING, &in->defaults, 0, 0, false},
+        {"cells", ORD_YAML_NODE, &cells, 0, 0, true},
+        {0},
+    };
+    int rc = ord_yaml_read(root, fields, in->err);
+
+    if (rc != ORD_OK)
+        return rc;
+    in->out->parallel = (uint32_t)parallel;
+    if (strpbrk(in->out->name, "/ ") != NULL || in->out->name[0] == '\0')
+        return ord_yaml_fail(root, in->err,
+                             "'name' is part of a path: no blanks, no '/'");
+    if (cells->kind != ORD_YAML_LIST || cells->count == 0)
+        return ord_yaml_fail(cells, in->err, "expected a list of cells");
+    for (uint32_t i = 0; i < cells->count && rc == ORD_OK; i++)
+        rc = read_cell(in, &cells->items[i]);
+    if (rc == ORD_OK && in->out->cell_count == 0)
+        rc = ord_fail(in->err, ORD_EUSAGE, "%s: no cell is called '%s'",
+                      in->out->path,
+                      in->options->only != NULL ? in->options->only : "");
+    return rc == ORD_OK ? try_plans(in) : rc;
+}
+
+int ord_campaign_load(const char *path,
+                      const struct ord_campaign_options *options,
+                      struct ord_arena *arena, struct ord_campaign *out,
+                      struct ord_err *err)
+{
+    struct reader in = {
+        .options = options, .arena = arena, .out = out, .err = err};
+    const struct ord_yaml *root = NULL;
+    char copy[ORD_PATH_MAX];
+    int rc;
+
+    *out = (struct ord_campaign){.about = "",
+                                 .path = ord_arena_strdup(arena, path)};
+    if (out->path == NULL ||
+        snprintf(copy, sizeof copy, "%s", path) >= (int)sizeof copy)
+        return ord_fail(err, ORD_EUSAGE,
+                        "the path of the campaign is too long");
+    snprintf(in.dir, sizeof in.dir, "%s", dirname(copy));
+    rc = ord_yaml_load(path, arena, &root, err);
+    return rc == ORD_OK ? read_campaign(&in, root) : rc;
+}
+
+/* ---- what a cell is made of ---------------------------------------------- */
+
+int ord_cell_faults(const struct ord_cell *cell, struct ord_arena *arena,
+                    struct ord_fault_plan *out, struct ord_err *err)
+{
+    const struct ord_plan_in in = {
+        .arena = arena,
+        .seed = cell->seed,
+        .node_count = cell->node_count,
+        .time_ns = cell->time_ns,
+    };
+
+    uint32_t bad = 0;
+    int rc =
+        ord_fault_plan(cell->entries, cell->entry_count, &in, out, &bad, err);
+
+    if (rc != ORD_OK && bad < cell->entry_count)
+        return ord_wrap(err, "%s:%u", cell->path, cell->entries[bad].line);
+    return rc;
+}
+
+int ord_cell_workload(const struct ord_cell *cell, struct ord_arena *arena,
+                      const uint64_t *done, struct ord_workload *out,
+                      struct ord_err *err)
+{
+    const struct ord_workload_in in = {
+        .shape = {.arena = arena,
+                  .seed = cell->seed,
+                  .worker_count = cell->client_count,
+                  .node_count = cell->node_count},
+        .time_ns = cell->time_ns,
+        .rate_per_s = cell->rate_per_s,
+        .params = cell->params,
+        .param_count = cell->param_count,
+        .done = done,
+    };
+
+    *out = (struct ord_workload){0};
+    return cell->workload->build(&in, out, err);
+}

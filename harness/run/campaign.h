@@ -1,0 +1,103 @@
+/* campaign.h -- a campaign file, read into the cells that will run.
+ *
+ * A cell is one target setting x workload x nemesis x seed, with the verdict
+ * that is expected of each checker.  ci/campaigns/README.md describes the
+ * file.  Everything is resolved here: a bad name, setting or parameter is an
+ * error with file and line before anything starts.
+ */
+#ifndef ORD_RUN_CAMPAIGN_H
+#define ORD_RUN_CAMPAIGN_H
+
+#include "checkers/checker.h"
+#include "harness/gen/workload.h"
+#include "harness/run/target.h"
+#include "nemesis/nemesis.h"
+
+enum {
+    ORD_CELLS_MAX = 100000,
+    ORD_CHECKS_MAX = 24,
+    ORD_SETTINGS_MAX = 64,
+};
+
+enum ord_expect { /* of one checker in one cell */
+                  ORD_EXPECT_PASS,
+                  ORD_EXPECT_VIOLATION,
+                  ORD_EXPECT_UNKNOWN,
+                  ORD_EXPECT_ANY, /* measured, not judged */
+};
+
+struct ord_cell_check {
+    const struct ord_checker *checker;
+    const char *model; /* NULL: none */
+    const struct ord_option *options;
+    uint32_t option_count;
+    enum ord_expect expect;
+};
+
+struct ord_cell {
+    const char *campaign; /* its name */
+    const char *id;       /* "C2/read-from=position", without the seed */
+    const char *about;
+    const struct ord_target *target;
+    const char *const *client; /* instead of the target's; NULL: the target's */
+    struct ord_setting settings[ORD_SETTINGS_MAX]; /* all of the target's */
+    uint32_t setting_count;
+    uint32_t node_count;   /* 1..64 */
+    uint32_t client_count; /* 1..1024 */
+    uint64_t seed;
+    int64_t time_ns;    /* of the main phase */
+    int64_t timeout_ns; /* of one operation */
+    int64_t settle_ns;  /* for recovery and for convergence, each */
+    double rate_per_s;  /* of all clients; 0: as fast as they can */
+    const struct ord_workload_ops *workload;
+    const struct ord_param *params;
+    uint32_t param_count;
+    const struct ord_nemesis_entry *entries;
+    uint32_t entry_count;
+    struct ord_cell_check checks[ORD_CHECKS_MAX];
+    uint32_t check_count;
+    uint64_t steps_max; /* budget of each check */
+    uint64_t bytes_max;
+    bool is_captured; /* write packets.pcapng */
+    const char *path; /* the campaign file, and the cell's line in it */
+    uint32_t line;
+};
+
+struct ord_campaign { /* in the arena it was loaded into */
+    const char *name;
+    const char *about;
+    const char *path;
+    uint32_t parallel;      /* cells at once; 0: as the machine allows */
+    int64_t budget_ns;      /* no further cell starts after it; 0: none */
+    struct ord_cell *cells; /* by id, then seed */
+    uint32_t cell_count;
+};
+
+struct ord_campaign_options {
+    const char *targets_dir;
+    const char *bin_dir;
+    const char *only; /* fnmatch pattern on cell ids; NULL: all */
+    const uint64_t
+        *seed; /* instead of all the file's seeds; NULL: the file's */
+    const struct ord_setting *sets; /* --set: settings, or time, nodes,
+                                       clients, rate, timeout, settle, seeds */
+    uint32_t set_count;
+};
+
+/* ORD_EUSAGE with path:line and what was expected; ORD_ENOTFOUND. */
+int ord_campaign_load(const char *path,
+                      const struct ord_campaign_options *options,
+                      struct ord_arena *arena, struct ord_campaign *out,
+                      struct ord_err *err);
+
+/* The cell's schedule of faults, in the arena. */
+int ord_cell_faults(const struct ord_cell *cell, struct ord_arena *arena,
+                    struct ord_fault_plan *out, struct ord_err *err);
+/* The cell's workload.  done: operations each worker has done so far; NULL
+ * before the run. */
+int ord_cell_workload(const struct ord_cell *cell, struct ord_arena *arena,
+                      const uint64_t *done, struct ord_workload *out,
+                      struct ord_err *err);
+const char *ord_expect_name(enum ord_expect expect);
+
+#endif

@@ -1,0 +1,382 @@
+#include "harness/run/target.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "harness/base/buf.h"
+#include "harness/base/clock.h"
+#include "harness/base/file.h"
+#include "harness/run/yaml.h"
+
+enum { ARGV_MAX = 256, ARG_SIZE_MAX = 1 << 16 };
+
+const char *ord_target_ip(struct ord_arena *arena, uint32_t node)
+{
+    ORD_ASSERT(node <= 64);
+    return ord_arena_printf(arena, "10.77.0.%u", node == 0 ? 1 : 10 + node);
+}
+
+const struct ord_setting_spec *
+ord_target_setting(const struct ord_target *target, const char *name)
+{
+    for (uint32_t i = 0; i < target->setting_count; i++) {
+        if (strcmp(target->settings[i].name, name) == 0)
+            return &target->settings[i];
+    }
+    return NULL;
+}
+
+/* ---- reading target.yaml ------------------------------------------------ */
+
+static int read_setting(const struct ord_yaml *from, const char *name,
+                        struct ord_arena *arena, struct ord_setting_spec *to,
+                        struct ord_err *err)
+{
+    const struct ord_yaml *values = NULL;
+    const char *whom = "node";
+    const struct ord_yaml_field fields[] = {
+        {"default", ORD_YAML_TEXT, &to->preset, 0, 0, true},
+        {"about", ORD_YAML_TEXT, &to->about, 0, 0, false},
+        {"values", ORD_YAML_STRINGS, &values, 0, 0, false},
+        {"to", ORD_YAML_TEXT, &whom, 0, 0, false},
+        {0},
+    };
+    int rc;
+
+    to->name = name;
+    rc = ord_yaml_read(from, fields, err);
+    if (rc == ORD_OK && values != NULL)
+        rc = ord_yaml_argv(values, arena, &to->values, err);
+    if (rc != ORD_OK)
+        return rc;
+    to->is_for_client = strcmp(whom, "client") == 0;
+    if (!to->is_for_client && strcmp(whom, "node") != 0)
+        return ord_yaml_fail(from, err, "'to' is node or client, not '%s'",
+                             whom);
+    return ORD_OK;
+}
+
+static int read_settings(const struct ord_yaml *from, struct ord_arena *arena,
+                         struct ord_target *to, struct ord_err *err)
+{
+    struct ord_setting_spec *specs;
+
+    if (from == NULL)
+        return ORD_OK;
+    specs = ord_arena_zalloc(arena, from->count, sizeof *specs);
+    if (specs == NULL)
+        return ord_fail(err, ORD_ENOMEM, "%s", from->path);
+    for (uint32_t i = 0; i < from->count; i++) {
+        int rc =
+            read_setting(&from->items[i], from->keys[i], arena, &specs[i], err);
+        if (rc != ORD_OK)
+            return rc;
+    }
+    to->settings = specs;
+    to->setting_count = from->count;
+    return ORD_OK;
+}
+
+static int read_env(const struct ord_yaml *from, struct ord_arena *arena,
+                    struct ord_target *to, struct ord_err *err)
+{
+    const char **env;
+
+    if (from == NULL)
+        return ORD_OK;
+    env = ord_arena_zalloc(arena, (size_t)from->count + 1, sizeof *env);
+    for (uint32_t i = 0; env != NULL && i < from->count; i++) {
+        if (from->items[i].kind != ORD_YAML_SCALAR)
+            return ord_yaml_fail(&from->items[i], err, "expected plain text");
+        env[i] = ord_arena_printf(arena, "%s=%s", from->keys[i],
+                                  from->items[i].text);
+    }
+    to->env = env;
+    return env != NULL ? ORD_OK : ord_fail(err, ORD_ENOMEM, "%s", from->path);
+}
+
+static int argv_or_null(const struct ord_yaml *from, struct ord_arena *arena,
+                        const char *const **to, struct ord_err *err)
+{
+    return from == NULL ? ORD_OK : ord_yaml_argv(from, arena, to, err);
+}
+
+static int read_node(const struct ord_yaml *from, struct ord_arena *arena,
+                     struct ord_target *to, struct ord_err *err)
+{
+    const struct ord_yaml *start = NULL;
+    const struct ord_yaml *ready = NULL;
+    const struct ord_yaml *primary = NULL;
+    const struct ord_yaml *env = NULL;
+    const struct ord_yaml_field fields[] = {
+        {"start", ORD_YAML_STRINGS, &start, 0, 0, true},
+        {"peer", ORD_YAML_TEXT, &to->peer, 0, 0, false},
+        {"stop", ORD_YAML_TEXT, &to->stop, 0, 0, false},
+        {"grace", ORD_YAML_DURATION, &to->grace_ns, 0, 60 * ORD_S, false},
+        {"ready", ORD_YAML_STRINGS, &ready, 0, 0, false},
+        {"ready_within", ORD_YAML_DURATION, &to->ready_within_ns, ORD_MS,
+         600 * ORD_S, false},
+        {"primary", ORD_YAML_STRINGS, &primary, 0, 0, false},
+        {"env", ORD_YAML_MAPPING, &env, 0, 0, false},
+        {0},
+    };
+    int rc = ord_yaml_read(from, fields, err);
+
+    if (rc == ORD_OK)
+        rc = ord_yaml_argv(start, arena, &to->start, err);
+    if (rc == ORD_OK)
+        rc = argv_or_null(ready, arena, &to->ready, err);
+    if (rc == ORD_OK)
+        rc = argv_or_null(primary, arena, &to->primary, err);
+    return rc == ORD_OK ? read_env(env, arena, to, err) : rc;
+}
+
+static int read_target(const struct ord_yaml *root, struct ord_arena *arena,
+                       struct ord_target *to, struct ord_err *err)
+{
+    const struct ord_yaml *node = NULL;
+    const struct ord_yaml *client = NULL;
+    const struct ord_yaml *needs = NULL;
+    const struct ord_yaml *workloads = NULL;
+    const struct ord_yaml *settings = NULL;
+    uint64_t version = 0;
+    const struct ord_yaml_field fields[] = {
+        {"ordeal", ORD_YAML_COUNT, &version, 1, 1, true},
+        {"name", ORD_YAML_TEXT, &to->name, 0, 0, true},
+        {"about", ORD_YAML_TEXT, &to->about, 0, 0, false},
+        {"needs", ORD_YAML_STRINGS, &needs, 0, 0, false},
+        {"node", ORD_YAML_MAPPING, &node, 0, 0, true},
+        {"client", ORD_YAML_STRINGS, &client, 0, 0, true},
+        {"timeout", ORD_YAML_DURATION, &to->timeout_ns, ORD_MS, 600 * ORD_S,
+         false},
+        {"workloads", ORD_YAML_STRINGS, &workloads, 0, 0, true},
+        {"settings", ORD_YAML_MAPPING, &settings, 0, 0, false},
+        {0},
+    };
+    int rc = ord_yaml_read(root, fields, err);
+
+    if (rc == ORD_OK)
+        rc = ord_yaml_argv(client, arena, &to->client, err);
+    if (rc == ORD_OK)
+        rc = argv_or_null(needs, arena, &to->needs, err);
+    if (rc == ORD_OK)
+        rc = ord_yaml_argv(workloads, arena, &to->workloads, err);
+    if (rc == ORD_OK)
+        rc = read_node(node, arena, to, err);
+    return rc == ORD_OK ? read_settings(settings, arena, to, err) : rc;
+}
+
+static int find_folder(const char *name_or_dir, const char *from_dir,
+                       const char *targets_dir, char path[ORD_PATH_MAX],
+                       struct ord_err *err)
+{
+    bool is_path = strchr(name_or_dir, '/') != NULL || name_or_dir[0] == '.';
+    const char *base = is_path ? from_dir : targets_dir;
+    char file[ORD_PATH_MAX];
+    int rc;
+
+    if (name_or_dir[0] == '/')
+        rc = snprintf(path, ORD_PATH_MAX, "%s", name_or_dir) < ORD_PATH_MAX
+                 ? ORD_OK
+                 : ord_fail(err, ORD_ELIMIT, "target path too long");
+    else
+        rc = ord_path_join(path, base, name_or_dir, err);
+    if (rc == ORD_OK)
+        rc = ord_path_join(file, path, "target.yaml", err);
+    if (rc == ORD_OK && access(file, R_OK) != 0)
+        rc = ord_fail(err, ORD_ENOTFOUND,
+                      "target '%s': there is no readable %s (see `ordeal list "
+                      "targets`)",
+                      name_or_dir, file);
+    return rc;
+}
+
+int ord_target_load(const char *name_or_dir, const char *from_dir,
+                    const char *targets_dir, const char *bin_dir,
+                    struct ord_arena *arena, const struct ord_target **out,
+                    struct ord_err *err)
+{
+    struct ord_target *to = ord_arena_zalloc(arena, 1, sizeof *to);
+    const struct ord_yaml *root = NULL;
+    char dir[ORD_PATH_MAX];
+    char file[ORD_PATH_MAX];
+    int rc = find_folder(name_or_dir, from_dir, targets_dir, dir, err);
+
+    if (rc == ORD_OK)
+        rc = ord_path_join(file, dir, "target.yaml", err);
+    if (rc == ORD_OK)
+        rc = ord_yaml_load(file, arena, &root, err);
+    if (rc != ORD_OK)
+        return rc;
+    if (to == NULL)
+        return ord_fail(err, ORD_ENOMEM, "target %s", name_or_dir);
+    *to = (struct ord_target){
+        .peer = "{node}={ip}",
+        .stop = "TERM",
+        .about = "",
+        .grace_ns = 2 * ORD_S,
+        .ready_within_ns = 10 * ORD_S,
+        .timeout_ns = ORD_S,
+        .dir = ord_arena_strdup(arena, dir),
+        .bin = ord_arena_strdup(arena, bin_dir),
+    };
+    rc = read_target(root, arena, to, err);
+    *out = to;
+    return rc;
+}
+
+/* ---- templates ---------------------------------------------------------- */
+
+static void expand(const struct ord_template *in, const char *text,
+                   struct ord_buf *out, bool *is_known);
+
+static void put_peers(const struct ord_template *in, struct ord_buf *out,
+                      bool *is_known)
+{
+    for (uint32_t i = 1; i <= in->count; i++) {
+        struct ord_template peer = *in;
+
+        peer.node = i;
+        if (i > 1)
+            ord_buf_char(out, ',');
+        if (strstr(in->target->peer, "{peers}") != NULL)
+            *is_known = false; /* would have no end */
+        else
+            expand(&peer, in->target->peer, out, is_known);
+    }
+}
+
+static void put_placeholder(const struct ord_template *in,
+                            struct ord_bytes name, struct ord_buf *out,
+                            bool *is_known)
+{
+    if (ord_bytes_is(name, "bin"))
+        ord_buf_text(out, in->target->bin);
+    else if (ord_bytes_is(name, "target"))
+        ord_buf_text(out, in->target->dir);
+    else if (ord_bytes_is(name, "node"))
+        ord_buf_printf(out, "n%u", in->node);
+    else if (ord_bytes_is(name, "index"))
+        ord_buf_printf(out, "%u", in->node);
+    else if (ord_bytes_is(name, "count"))
+        ord_buf_printf(out, "%u", in->count);
+    else if (ord_bytes_is(name, "ip"))
+        ord_buf_printf(out, "10.77.0.%u", in->node == 0 ? 1 : 10 + in->node);
+    else if (ord_bytes_is(name, "seed"))
+        ord_buf_printf(out, "%llu", (unsigned long long)in->seed);
+    else if (ord_bytes_is(name, "data") && in->data != NULL)
+        ord_buf_text(out, in->data);
+    else if (ord_bytes_is(name, "peers"))
+        put_peers(in, out, is_known);
+    else
+        *is_known = false;
+}
+
+static void expand(const struct ord_template *in, const char *text,
+                   struct ord_buf *out, bool *is_known)
+{
+    while (*text != '\0') {
+        const char *close = *text == '{' ? strchr(text, '}') : NULL;
+
+        if (close == NULL) {
+            ord_buf_char(out, *text++);
+            continue;
+        }
+        put_placeholder(
+            in, (struct ord_bytes){text + 1, (size_t)(close - text - 1)}, out,
+            is_known);
+        text = close + 1;
+    }
+}
+
+static uint32_t put_settings(const struct ord_template *in,
+                             struct ord_arena *arena, const char **out,
+                             uint32_t room)
+{
+    uint32_t used = 0;
+
+    for (uint32_t i = 0; i < in->setting_count && used < room; i++) {
+        const struct ord_setting_spec *spec =
+            ord_target_setting(in->target, in->settings[i].name);
+
+        ORD_ASSERT(spec != NULL);
+        if (!spec->is_for_client)
+            out[used++] = ord_arena_printf(arena, "--%s=%s", spec->name,
+                                           in->settings[i].value);
+    }
+    return used;
+}
+
+int ord_template_argv(const struct ord_template *in, const char *const *argv,
+                      struct ord_arena *arena, const char *const **out,
+                      struct ord_err *err)
+{
+    const char **to = ord_arena_zalloc(arena, ARGV_MAX + 1, sizeof *to);
+    uint32_t used = 0;
+    struct ord_buf text;
+
+    if (to == NULL)
+        return ord_fail(err, ORD_ENOMEM, "command line");
+    ord_buf_init(&text, ARG_SIZE_MAX);
+    for (uint32_t i = 0; argv[i] != NULL && used < ARGV_MAX; i++) {
+        bool is_known = true;
+
+        if (strcmp(argv[i], "{settings}") == 0) {
+            used += put_settings(in, arena, to + used, ARGV_MAX - used);
+            continue;
+        }
+        ord_buf_clear(&text);
+        expand(in, argv[i], &text, &is_known);
+        to[used++] = ord_arena_copy(arena, ord_buf_bytes(&text));
+        if (!is_known || text.failed) {
+            ord_buf_fini(&text);
+            return ord_fail(err, ORD_EUSAGE,
+                            "target %s: '%s' has a placeholder that means "
+                            "nothing here",
+                            in->target->name, argv[i]);
+        }
+    }
+    ord_buf_fini(&text);
+    *out = to;
+    return ORD_OK;
+}
+
+static bool is_program(const char *dir, size_t dir_size, const char *name)
+{
+    char path[ORD_PATH_MAX];
+
+    return snprintf(path, sizeof path, "%.*s/%s", (int)dir_size, dir, name) <
+               (int)sizeof path &&
+           access(path, X_OK) == 0;
+}
+
+static bool is_in_path(const char *name)
+{
+    const char *path = getenv("PATH");
+
+    while (path != NULL && *path != '\0') {
+        size_t size = strcspn(path, ":");
+
+        if (is_program(path, size, name))
+            return true;
+        path += size + (path[size] == ':' ? 1 : 0);
+    }
+    return false;
+}
+
+const char *ord_target_missing(const struct ord_target *target)
+{
+    for (uint32_t i = 0; target->needs != NULL && target->needs[i] != NULL;
+         i++) {
+        const char *name = target->needs[i];
+
+        if (strchr(name, '/') != NULL
+                ? access(name, X_OK) != 0
+                : !is_in_path(name) &&
+                      !is_program(target->bin, strlen(target->bin), name))
+            return name;
+    }
+    return NULL;
+}
