@@ -19,8 +19,10 @@
 
 enum { ORD_FAULT_PARAMS_MAX = 16, ORD_PLAN_MAX = 4096 };
 
-struct ord_cluster; /* harness/control/cluster.h */
+struct ord_fault;
 struct ord_fault_plan;
+struct ord_nemesis_env; /* nemesis/env.h: cluster, how to start a node */
+struct ord_occasion;
 struct ord_plan_in;
 
 /* One name=value of an entry; both are text, as in the campaign. */
@@ -37,11 +39,13 @@ struct ord_fault_spec { /* what a fault understands */
 
 enum ord_trigger {
     ORD_AT_TIME,          /* at_ns after the main phase began */
-    ORD_ON_LEADER_CHANGE, /* each time another node is the primary */
+    ORD_ON_LEADER_CHANGE, /* each time another node is the primary, unless a
+                             fault of the same entry is still in force */
     ORD_ON_OPS,           /* once ops_count operations have completed */
 };
 
-/* One line of the campaign's nemesis list, parsed by harness/run. */
+/* One line of the campaign's nemesis list, parsed by harness/run.  A fault
+ * triggered by time with neither at nor every begins with the main phase. */
 struct ord_nemesis_entry {
     const char *fault;                    /* "partition" */
     const struct ord_fault_param *params; /* shape: ..., delay: ... */
@@ -49,7 +53,8 @@ struct ord_nemesis_entry {
     enum ord_trigger trigger;
     int64_t at_ns[16]; /* fixed times; at_count may be 0 */
     uint32_t at_count;
-    int64_t every_low_ns, every_high_ns; /* random intervals; 0: not used */
+    int64_t every_low_ns, every_high_ns; /* random intervals, counted from the
+                                            end of the one before; 0: none */
     int64_t for_low_ns, for_high_ns;     /* duration; 0: until the final heal */
     uint64_t ops_count;
     int64_t delay_ns; /* after the event, for events */
@@ -66,14 +71,16 @@ struct ord_fault {
     uint32_t id;    /* from 1, unique in the run */
     uint32_t entry; /* index of its campaign entry */
     const struct ord_nemesis_ops *ops;
-    const struct ord_fault_param *params;
+    const struct ord_fault_param *params; /* as given: not the presets */
     uint32_t param_count;
     enum ord_trigger trigger;
     int64_t at_ns;       /* ORD_AT_TIME */
     int64_t delay_ns;    /* events: wait so long after it */
     uint64_t ops_count;  /* ORD_ON_OPS */
     int64_t duration_ns; /* 0: until the final heal */
-    uint64_t seed;       /* of this fault's own random stream */
+    uint64_t seed;       /* shared by the parts of one occasion */
+    uint32_t part;       /* rolling and swizzle are many faults: which one, */
+    uint32_t part_count; /* of how many; else 0 of 1 */
     /* Known from plan() on, or from resolve() if needs_primary. */
     bool needs_primary;
     uint64_t nodes;             /* bit i-1 is node i: whom it is about */
@@ -93,6 +100,13 @@ struct ord_plan_in {
     int64_t time_ns; /* of the main phase: no fault begins after it */
 };
 
+/* One time at which an entry strikes; plan() makes its fault(s) of it. */
+struct ord_occasion {
+    int64_t at_ns; /* after the main phase began, or after the event */
+    int64_t duration_ns;
+    uint64_t seed;
+};
+
 /* What a fault in force needs to remember between inject and heal; in the
  * operator's memory.  Heal has to work from `fault` alone. */
 struct ord_fault_state {
@@ -106,23 +120,31 @@ struct ord_nemesis_ops {
     const char *name;
     const char *about; /* what it does and what it models, one line */
     const struct ord_fault_spec *params; /* name == NULL at the end */
-    /* Checks the entry's parameters and appends its faults (one per time; or
-     * several, for rolling and swizzle) through ord_plan_add(). Pure. */
+    /* Checks values and combinations of the entry's parameters (names are
+     * checked) against the number of nodes.  Pure. */
+    int (*check)(const struct ord_nemesis_entry *entry, uint32_t node_count,
+                 struct ord_err *err);
+    /* Appends the fault(s) of one occasion through ord_plan_add(); NULL: one
+     * fault that lasts as long as the occasion.  Pure. */
     int (*plan)(const struct ord_nemesis_entry *entry,
-                const struct ord_plan_in *in, struct ord_fault_plan *out,
-                struct ord_err *err);
-    /* Fills in nodes, links and what, given the primary (1..64, 0: nobody says
-     * that it is one: then choose by the fault's seed).  NULL: never needed. */
+                const struct ord_occasion *when, const struct ord_plan_in *in,
+                struct ord_fault_plan *out, struct ord_err *err);
+    /* Does this fault have to know who the primary is? */
+    bool (*needs_primary)(const struct ord_fault *fault);
+    /* Fills in nodes, links (if not NULL) and what, given the primary (1..64,
+     * 0: nobody says that it is one: then chosen by the fault's seed).  Pure:
+     * the same fault and primary give the same. */
     int (*resolve)(struct ord_fault *fault, uint32_t node_count,
                    uint32_t primary, struct ord_err *err);
-    int (*inject)(struct ord_cluster *cluster, struct ord_fault_state *state,
+    bool is_about_links; /* resolve() wants fault->links */
+    int (*inject)(struct ord_nemesis_env *env, struct ord_fault_state *state,
                   struct ord_err *err);
     /* Idempotent; never stops early. */
-    int (*heal)(struct ord_cluster *cluster, struct ord_fault_state *state,
+    int (*heal)(struct ord_nemesis_env *env, struct ord_fault_state *state,
                 struct ord_err *err);
     /* Asked just before heal: sets *held and writes one sentence with the
      * measurement that shows it. */
-    int (*took_hold)(struct ord_cluster *cluster, struct ord_fault_state *state,
+    int (*took_hold)(struct ord_nemesis_env *env, struct ord_fault_state *state,
                      bool *held, struct ord_buf *evidence, struct ord_err *err);
 };
 
@@ -131,13 +153,24 @@ const struct ord_nemesis_ops *const *ord_nemeses(void);
 const struct ord_nemesis_ops *ord_nemesis_find(const char *name);
 
 /* The whole schedule of a cell.  Errors say entry, parameter and what was
- * expected (ORD_EUSAGE); the caller puts file and line in front. */
+ * expected (ORD_EUSAGE); the caller puts file and line (entry->line) in front:
+ * *bad_entry (may be NULL) is the index of the entry at fault. */
 int ord_fault_plan(const struct ord_nemesis_entry *entries, uint32_t count,
                    const struct ord_plan_in *in, struct ord_fault_plan *out,
-                   struct ord_err *err);
+                   uint32_t *bad_entry, struct ord_err *err);
+/* For plan(): a new fault at `when` with part 0 of 1, zeroed else.  NULL with
+ * err written beyond ORD_PLAN_MAX or without memory. */
+struct ord_fault *ord_plan_add(struct ord_fault_plan *out,
+                               const struct ord_nemesis_entry *entry,
+                               const struct ord_occasion *when,
+                               const struct ord_plan_in *in,
+                               struct ord_err *err);
 /* One fault as a line for people: `1.200s +800ms partition isolate n2`. */
 void ord_fault_print(const struct ord_fault *fault, struct ord_buf *out);
 /* One fault as a JSON object without line break, for ledger and plan --json. */
 void ord_fault_to_json(const struct ord_fault *fault, struct ord_buf *out);
+/* And back, into the arena.  ORD_EFORMAT, ORD_ENOMEM. */
+int ord_fault_from_json(struct ord_bytes json, struct ord_arena *arena,
+                        struct ord_fault *out, struct ord_err *err);
 
 #endif

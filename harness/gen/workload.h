@@ -25,6 +25,9 @@ struct ord_workload_in {
     double rate_per_s; /* of all workers together; 0: as fast as they can */
     const struct ord_param *params; /* only names of the workload's specs */
     uint32_t param_count;
+    /* Operations that each worker has begun in the main phase, for the final
+     * reads; NULL while planning (then none). */
+    const uint64_t *done;
 };
 
 struct ord_workload {

@@ -1,0 +1,72 @@
+/* env.h -- what a nemesis works on: wire, nodes, and how a node is started.
+ *
+ * Belongs to the operator process.  Several faults may want the same node down
+ * or frozen, so each lays a claim on it under its own number; a node is
+ * started (or thawed) only when no claim keeps it down (or frozen).  Claims
+ * are memory only: heal works without them, from the fault alone.
+ */
+#ifndef ORD_NEMESIS_ENV_H
+#define ORD_NEMESIS_ENV_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "harness/base/err.h"
+#include "harness/base/limits.h"
+
+struct ord_cluster; /* harness/control/cluster.h */
+struct ord_nemesis_env;
+
+enum { ORD_CLAIMS_MAX = 512 }; /* faults on nodes in force at once */
+
+struct ord_claim {
+    uint32_t fault_id;
+    bool is_down; /* else: frozen */
+    uint64_t nodes;
+};
+
+/* What faults do to nodes: bit i-1 of a mask is node i. */
+struct ord_node_actions {
+    int (*kill)(struct ord_nemesis_env *env, uint64_t nodes,
+                struct ord_err *err);
+    int (*pause)(struct ord_nemesis_env *env, uint64_t nodes,
+                 struct ord_err *err);
+    int (*resume)(struct ord_nemesis_env *env, uint64_t nodes,
+                  struct ord_err *err);
+    uint64_t (*running)(struct ord_nemesis_env *env); /* alive, not frozen */
+    uint64_t (*paused)(struct ord_nemesis_env *env);
+    bool (*all_stopped)(struct ord_nemesis_env *env, uint64_t nodes);
+};
+
+struct ord_nemesis_env {
+    struct ord_cluster *cluster;
+    uint32_t node_count;
+    /* Starts the target on this node; returns once its program runs. */
+    int (*start_node)(void *ctx, uint32_t node, struct ord_err *err);
+    void *ctx;
+    const struct ord_node_actions *nodes; /* NULL: those of the cluster */
+    struct ord_claim claims[ORD_CLAIMS_MAX];
+    uint32_t claim_count;
+};
+
+/* Zero claims; the caller then sets cluster, start_node and ctx. */
+void ord_nemesis_env_init(struct ord_nemesis_env *env, uint32_t node_count);
+
+/* Nodes that some fault in force wants down, or frozen.  A node that is down
+ * and not wanted down crashed by itself. */
+uint64_t ord_env_down(const struct ord_nemesis_env *env);
+uint64_t ord_env_frozen(const struct ord_nemesis_env *env);
+
+/* Kills (or freezes) what runs of these nodes and claims them all.  The claim
+ * is there even if the rest fails: heal is owed.  *struck: those that ran. */
+int ord_env_claim(struct ord_nemesis_env *env, uint32_t fault_id, bool is_down,
+                  uint64_t nodes, uint64_t *struck, struct ord_err *err);
+/* Drops the fault's claim, then thaws and starts those of `nodes` that nobody
+ * else keeps.  Idempotent; never stops early: the first error is returned. */
+int ord_env_release(struct ord_nemesis_env *env, uint32_t fault_id,
+                    uint64_t nodes, struct ord_err *err);
+/* Forgets all claims, thaws and starts every node, clears every overlay of the
+ * wire.  Never stops early: the first error is returned. */
+int ord_env_reset(struct ord_nemesis_env *env, struct ord_err *err);
+
+#endif
