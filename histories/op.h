@@ -48,7 +48,7 @@ enum {
 #define ORD_NONE INT64_C(-1) /* no epoch, no position, no session */
 
 struct ord_op {
-    int64_t time_ns;  /* since the start of the run, CLOCK_MONOTONIC */
+    int64_t time_ns;  /* since the start of the run; ORD_NONE: not told */
     int64_t index;    /* place in the history, from 0 */
     int64_t pair;     /* index of the completion or invocation, ORD_NO_PAIR */
     int64_t process;  /* never used again after an info; nemesis: -1 */
@@ -69,6 +69,11 @@ struct ord_op {
 enum ord_f ord_f_of(struct ord_bytes name); /* ORD_F_OTHER if unknown */
 const char *ord_f_name(enum ord_f f);
 const char *ord_op_type_name(enum ord_op_type type); /* invoke ok fail info */
+
+/* The other way round; false: no such type. */
+bool ord_op_type_of(struct ord_bytes name, uint8_t *type);
+/* Nothing said: every number ORD_NONE, no key, value, node or error. */
+struct ord_op ord_op_empty(void);
 
 /* One line: `12 0.482193 3 ok write k7 41 n2`; also of what ordeal shows. */
 void ord_op_print(const struct ord_op *op, struct ord_buf *out);

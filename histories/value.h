@@ -2,7 +2,7 @@
  *
  * Plain data, 16 bytes.  Text and lists are borrowed from whoever made them
  * (an arena, a history).  A map or a set of another tool's history is kept as
- * a list; reals are kept as text.
+ * a sorted list, for they have no order; reals are kept as text.
  */
 #ifndef ORD_HISTORIES_VALUE_H
 #define ORD_HISTORIES_VALUE_H
@@ -60,7 +60,15 @@ uint64_t ord_value_hash(const struct ord_value *value);
 bool ord_value_copy(struct ord_arena *arena, const struct ord_value *from,
                     struct ord_value *to);
 
-/* One JSON value; objects become lists of [key, value] pairs.  False on bad
+/* Appends an item to a list whose items live in the same arena and that only
+ * this function has made grow (start with an empty one).  Amortised O(1). */
+bool ord_value_push(struct ord_arena *arena, struct ord_value *list,
+                    const struct ord_value *item);
+/* Sorts such a list by ord_value_compare(): what a set or a map becomes. */
+void ord_value_sort(struct ord_value *list);
+
+/* One JSON value; objects become lists of [key, value] pairs, sorted.  Numbers
+ * that are no int64 become their text.  False on bad
  * input, beyond ORD_VALUE_DEPTH_MAX, or when the arena's limit is reached. */
 bool ord_value_from_json(struct ord_json *in, struct ord_arena *arena,
                          struct ord_value *out);
