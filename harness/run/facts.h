@@ -1,0 +1,55 @@
+/* facts.h -- what the conductor of a cell learns, in memory that the cell's
+ * own process shares, so that it survives the conductor's death. */
+#ifndef ORD_RUN_FACTS_H
+#define ORD_RUN_FACTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { ORD_PROBLEMS_MAX = 8, ORD_PROBLEM_SIZE = 768 };
+
+enum ord_phase { /* in order; `ordeal run` shows it */
+                 ORD_PHASE_SETUP,
+                 ORD_PHASE_START,
+                 ORD_PHASE_MAIN,
+                 ORD_PHASE_HEAL,
+                 ORD_PHASE_FINAL,
+                 ORD_PHASE_STOP,
+                 ORD_PHASE_CHECK,
+                 ORD_PHASE_DONE,
+                 ORD_PHASE_COUNT
+};
+
+enum ord_problem_kind {
+    ORD_PROBLEM_INFRASTRUCTURE, /* the harness or the machine failed */
+    ORD_PROBLEM_LIVENESS,       /* the target died or did not recover */
+};
+
+struct ord_problem {
+    enum ord_problem_kind kind;
+    char text[ORD_PROBLEM_SIZE];
+};
+
+struct ord_facts {
+    enum ord_phase phase;
+    int64_t begin_ns[ORD_PHASE_COUNT]; /* CLOCK_MONOTONIC; 0: not reached */
+    int64_t start_ns;                  /* time 0 of the history */
+    uint64_t invoked;
+    uint64_t ok;
+    uint64_t fail;
+    uint64_t info;
+    uint32_t faults_begun;
+    uint32_t final_rounds;
+    bool is_agreed; /* the last round's final reads agreed */
+    bool is_interrupted;
+    struct ord_problem problems[ORD_PROBLEMS_MAX];
+    uint32_t problem_count; /* may be more than are kept */
+};
+
+void ord_facts_problem(struct ord_facts *facts, enum ord_problem_kind kind,
+                       const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void ord_facts_phase(struct ord_facts *facts, enum ord_phase phase);
+const char *ord_phase_name(enum ord_phase phase);
+
+#endif

@@ -1,0 +1,469 @@
+#include "harness/run/operator.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "harness/base/clock.h"
+#include "harness/base/file.h"
+#include "harness/control/node.h"
+#include "harness/run/ready.h"
+#include "nemesis/engine.h"
+
+enum { LOG_TAIL_SIZE = 300 };
+
+static const int64_t ARENA_SIZE_MAX = INT64_C(1) << 28;
+static const int64_t READY_AGAIN_NS = 5 * ORD_MS;
+static const int64_t READY_TIMEOUT_NS = ORD_S;
+static const int64_t PRIMARY_AGAIN_NS = 60 * ORD_MS;
+static const int64_t PRIMARY_TIMEOUT_NS = 300 * ORD_MS;
+static const int64_t POLL_NS = 2 * ORD_MS;
+static const int64_t IDLE_NS = 200 * ORD_MS;
+
+enum state { STATE_IDLE, STATE_STARTING, STATE_MAIN, STATE_HEALING };
+
+struct operator_state {
+    const struct ord_operator_config *config;
+    struct ord_arena arena;
+    struct ord_nemesis_env env;
+    struct ord_nemesis_engine *engine;
+    struct ord_ledger *ledger;
+    struct ord_ask_nodes ready;
+    struct ord_ask_nodes primary;
+    bool wants_primary; /* some fault or trigger depends on it */
+    enum state state;
+    int64_t deadline_ns; /* of STARTING and HEALING */
+    int64_t step_ns;     /* when the engine wants to be called */
+    bool is_quitting;
+};
+
+static uint64_t all_nodes(const struct operator_state *op)
+{
+    uint32_t count = op->config->cell->node_count;
+
+    return count == 64 ? UINT64_MAX : (UINT64_C(1) << count) - 1;
+}
+
+static void send_notice(struct operator_state *op,
+                        const struct ord_notice *notice)
+{
+    /* If the conductor is gone we are about to die with it. */
+    (void)send(op->config->orders_fd, notice, sizeof *notice, MSG_NOSIGNAL);
+}
+
+static void put_text(char *out, size_t size, const char *text)
+{
+    snprintf(out, size, "%s", text != NULL ? text : "");
+}
+
+static void fail_phase(struct operator_state *op, bool is_infrastructure,
+                       const char *text)
+{
+    struct ord_notice notice = {.kind = ORD_NOTICE_FAILED,
+                                .is_infrastructure = is_infrastructure,
+                                .time_ns = ord_now_ns()};
+
+    put_text(notice.text, sizeof notice.text, text);
+    send_notice(op, &notice);
+    op->state = STATE_IDLE;
+}
+
+/* ---- nodes ----------------------------------------------------------------
+ */
+
+static int start_node(void *ctx, uint32_t node, struct ord_err *err)
+{
+    struct operator_state *op = ctx;
+    const struct ord_cell *cell = op->config->cell;
+    char data[ORD_PATH_MAX];
+    char name[16];
+    struct ord_arena arena;
+    struct ord_command command = {.env = cell->target->env};
+    int rc;
+
+    snprintf(name, sizeof name, "n%u", node);
+    rc = ord_path_join(data, op->config->nodes_dir, name, err);
+    if (rc == ORD_OK)
+        rc = ord_mkdir_all(data, err);
+    if (rc != ORD_OK)
+        return rc;
+    ord_arena_init(&arena, (size_t)ARENA_SIZE_MAX);
+    {
+        const struct ord_template in = {
+            .target = cell->target,
+            .node = node,
+            .count = cell->node_count,
+            .seed = cell->seed,
+            .data = data,
+            .settings = cell->settings,
+            .setting_count = cell->setting_count,
+        };
+        rc = ord_template_argv(&in, cell->target->start, &arena, &command.argv,
+                               err);
+    }
+    command.cwd = data;
+    if (rc == ORD_OK)
+        rc = ord_node_start(op->config->cluster, node, &command, err);
+    ord_arena_fini(&arena);
+    return rc;
+}
+
+/* The last lines of the node's log, on one line. */
+static void log_tail(struct operator_state *op, uint32_t node, char *out,
+                     size_t size)
+{
+    char tail[LOG_TAIL_SIZE + 1] = "";
+    int fd =
+        open(ord_node_log(op->config->cluster, node), O_RDONLY | O_CLOEXEC);
+    ssize_t got = 0;
+
+    if (fd >= 0) {
+        off_t end = lseek(fd, 0, SEEK_END);
+
+        got = pread(fd, tail, LOG_TAIL_SIZE,
+                    end > LOG_TAIL_SIZE ? end - LOG_TAIL_SIZE : 0);
+        close(fd);
+    }
+    if (got < 0)
+        got = 0;
+    while (got > 0 && tail[got - 1] == '\n')
+        got--;
+    tail[got] = '\0';
+    for (char *c = tail; *c != '\0'; c++) {
+        if (*c == '\n')
+            *c = '|';
+    }
+    snprintf(out, size, "%s%s",
+             got > 0 ? "; its log ends: " : "; its log is empty", tail);
+}
+
+static void describe_exit(const struct ord_exit *exit, char *out, size_t size)
+{
+    if (exit->is_signal)
+        snprintf(out, size, "was killed by signal %d", exit->code);
+    else
+        snprintf(out, size, "exited with status %d", exit->code);
+}
+
+static void begin_start(struct operator_state *op)
+{
+    struct ord_err err = {0};
+
+    for (uint32_t i = 1; i <= op->config->cell->node_count; i++) {
+        if (start_node(op, i, &err) != ORD_OK) {
+            fail_phase(op, true, err.text);
+            return;
+        }
+    }
+    op->state = STATE_STARTING;
+    op->deadline_ns = ord_now_ns() + op->config->cell->target->ready_within_ns;
+}
+
+/* A node that ended during the start will not become ready. */
+static bool is_start_hopeless(struct operator_state *op)
+{
+    char how[64];
+    char tail[LOG_TAIL_SIZE + 64];
+    char text[600];
+
+    for (uint32_t i = 1; i <= op->config->cell->node_count; i++) {
+        struct ord_node_state state = ord_node_state(op->config->cluster, i);
+
+        if (state.phase == ORD_NODE_RUNNING || state.phase == ORD_NODE_PAUSED)
+            continue;
+        describe_exit(&state.exit, how, sizeof how);
+        log_tail(op, i, tail, sizeof tail);
+        snprintf(text, sizeof text, "node n%u %s before it was ready%s", i, how,
+                 tail);
+        fail_phase(op, false, text);
+        return true;
+    }
+    return false;
+}
+
+static void give_up_waiting(struct operator_state *op, uint64_t missing)
+{
+    uint32_t first = (uint32_t)__builtin_ctzll(missing) + 1;
+    char tail[LOG_TAIL_SIZE + 64];
+    char text[640];
+    int64_t waited_ns = op->state == STATE_STARTING
+                            ? op->config->cell->target->ready_within_ns
+                            : op->config->cell->settle_ns;
+
+    log_tail(op, first, tail, sizeof tail);
+    snprintf(text, sizeof text, "node n%u was not ready within %.1f s %s%s",
+             first, (double)waited_ns / 1e9,
+             op->state == STATE_STARTING ? "of its start" : "of the healing",
+             tail);
+    fail_phase(op, false, text);
+}
+
+static void wait_ready(struct operator_state *op)
+{
+    struct ord_notice notice = {.time_ns = ord_now_ns()};
+    struct ord_err err = {0};
+    uint64_t missing;
+
+    if (op->config->cell->target->ready != NULL &&
+        ord_ask_step(&op->ready, all_nodes(op) & ~op->ready.yes, notice.time_ns,
+                     READY_AGAIN_NS, &err) != ORD_OK) {
+        fail_phase(op, true, err.text);
+        return;
+    }
+    missing = op->config->cell->target->ready != NULL
+                  ? all_nodes(op) & ~op->ready.yes
+                  : 0;
+    if (missing == 0) {
+        notice.kind =
+            op->state == STATE_STARTING ? ORD_NOTICE_READY : ORD_NOTICE_HEALED;
+        ord_ask_reset(&op->ready);
+        op->state = STATE_IDLE;
+        send_notice(op, &notice);
+    } else if (op->state == STATE_STARTING && is_start_hopeless(op)) {
+        return;
+    } else if (notice.time_ns > op->deadline_ns) {
+        give_up_waiting(op, missing);
+    }
+}
+
+/* ---- faults ----------------------------------------------------------------
+ */
+
+static void on_fault(void *ctx, const struct ord_nemesis_event *event)
+{
+    static const enum ord_notice_kind kinds[] = {
+        [ORD_FAULT_BEGAN] = ORD_NOTICE_FAULT_BEGAN,
+        [ORD_FAULT_ENDED] = ORD_NOTICE_FAULT_ENDED,
+        [ORD_FAULT_FAILED] = ORD_NOTICE_FAULT_FAILED,
+    };
+    struct ord_notice notice = {
+        .kind = kinds[event->kind],
+        .held = event->held,
+        .fault_id = event->fault->id,
+        .begin_ns = event->begin_ns,
+        .time_ns = event->done_ns,
+    };
+
+    put_text(notice.fault, sizeof notice.fault, event->fault->ops->name);
+    put_text(notice.what, sizeof notice.what, event->fault->what);
+    put_text(notice.text, sizeof notice.text,
+             event->error != NULL ? event->error : event->evidence);
+    send_notice(ctx, &notice);
+}
+
+static uint32_t primary_now(const struct ord_ask_nodes *ask, uint32_t count)
+{
+    uint32_t best = 0;
+
+    for (uint32_t i = 1; i <= count; i++) {
+        if ((ask->yes & ord_node_mask(i)) != 0 &&
+            (best == 0 || ask->number[i] > ask->number[best]))
+            best = i;
+    }
+    return best;
+}
+
+static void watch_primary(struct operator_state *op, int64_t now_ns)
+{
+    struct ord_err err = {0};
+    uint32_t count = op->config->cell->node_count;
+
+    if (!op->wants_primary)
+        return;
+    if (ord_ask_step(&op->primary, all_nodes(op), now_ns, PRIMARY_AGAIN_NS,
+                     &err) == ORD_OK)
+        ord_nemesis_leader_changed(op->engine, primary_now(&op->primary, count),
+                                   now_ns);
+}
+
+static void begin_heal(struct operator_state *op)
+{
+    struct ord_err err = {0};
+    int64_t now_ns = ord_now_ns();
+
+    op->step_ns = ORD_NEVER;
+    op->wants_primary = false;
+    ord_ask_reset(&op->primary);
+    if (ord_nemesis_heal_all(op->engine, now_ns, &err) != ORD_OK) {
+        ord_wrap(&err, "final heal");
+        fail_phase(op, true, err.text);
+        return;
+    }
+    ord_ask_reset(&op->ready);
+    op->state = STATE_HEALING;
+    op->deadline_ns = ord_now_ns() + op->config->cell->settle_ns;
+}
+
+/* ---- events -----------------------------------------------------------------
+ */
+
+static void node_event(struct operator_state *op, const struct ord_event *event)
+{
+    struct ord_notice notice = {.kind = ORD_NOTICE_NODE_ENDED,
+                                .node = event->node,
+                                .time_ns = event->time_ns};
+    char tail[LOG_TAIL_SIZE + 64];
+    char how[64];
+
+    if (event->kind == ORD_EVENT_LOG_FULL) {
+        notice.kind = ORD_NOTICE_LOG_FULL;
+        snprintf(notice.text, sizeof notice.text,
+                 "n%u filled its log; the rest of it is not kept", event->node);
+        send_notice(op, &notice);
+        return;
+    }
+    if (op->state == STATE_STARTING || op->is_quitting ||
+        (ord_env_down(&op->env) & ord_node_mask(event->node)) != 0)
+        return;
+    describe_exit(&event->exit, how, sizeof how);
+    log_tail(op, event->node, tail, sizeof tail);
+    snprintf(notice.text, sizeof notice.text, "node n%u %s by itself%s",
+             event->node, how, tail);
+    send_notice(op, &notice);
+}
+
+static void take_order(struct operator_state *op, const struct ord_order *order)
+{
+    switch (order->kind) {
+    case ORD_ORDER_START:
+        begin_start(op);
+        break;
+    case ORD_ORDER_BEGIN:
+        op->state = STATE_MAIN;
+        ord_nemesis_start(op->engine, order->value);
+        op->step_ns = order->value;
+        break;
+    case ORD_ORDER_OPS:
+        ord_nemesis_ops_done(op->engine, (uint64_t)order->value, ord_now_ns());
+        op->step_ns = 0;
+        break;
+    case ORD_ORDER_HEAL:
+        begin_heal(op);
+        break;
+    case ORD_ORDER_QUIT:
+        op->is_quitting = true;
+        break;
+    }
+}
+
+static void sleep_until_something(struct operator_state *op)
+{
+    struct pollfd fds[] = {
+        {.fd = op->config->orders_fd, .events = POLLIN},
+        {.fd = ord_cluster_event_fd(op->config->cluster), .events = POLLIN},
+    };
+    int64_t now_ns = ord_now_ns();
+    int64_t until_ns = now_ns + IDLE_NS;
+    struct timespec wait;
+
+    if (op->state == STATE_STARTING || op->state == STATE_HEALING ||
+        op->wants_primary)
+        until_ns = now_ns + POLL_NS;
+    if (op->state == STATE_MAIN && op->step_ns < until_ns)
+        until_ns = op->step_ns;
+    if (until_ns < now_ns)
+        until_ns = now_ns;
+    wait.tv_sec = (until_ns - now_ns) / ORD_S;
+    wait.tv_nsec = (until_ns - now_ns) % ORD_S;
+    (void)ppoll(fds, sizeof fds / sizeof *fds, &wait, NULL);
+}
+
+static void read_orders(struct operator_state *op)
+{
+    struct ord_order order;
+    ssize_t got;
+
+    while ((got = recv(op->config->orders_fd, &order, sizeof order,
+                       MSG_DONTWAIT)) == (ssize_t)sizeof order)
+        take_order(op, &order);
+    if (got == 0)
+        op->is_quitting = true; /* the conductor is gone */
+}
+
+static void loop(struct operator_state *op)
+{
+    while (!op->is_quitting) {
+        struct ord_event event;
+        int64_t now_ns;
+
+        sleep_until_something(op);
+        read_orders(op);
+        while ((event = ord_cluster_next_event(op->config->cluster)).kind !=
+               ORD_EVENT_NONE)
+            node_event(op, &event);
+        now_ns = ord_now_ns();
+        if (op->state == STATE_STARTING || op->state == STATE_HEALING)
+            wait_ready(op);
+        if (op->state == STATE_MAIN || op->state == STATE_IDLE)
+            watch_primary(op, now_ns);
+        if (op->state == STATE_MAIN && now_ns >= op->step_ns)
+            op->step_ns = ord_nemesis_step(op->engine, now_ns);
+    }
+}
+
+static int set_up(struct operator_state *op, struct ord_err *err)
+{
+    const struct ord_operator_config *config = op->config;
+    const struct ord_cell *cell = config->cell;
+    struct ord_fault_plan plan = {0};
+    struct ord_nemesis_config engine = {
+        .plan = &plan,
+        .env = &op->env,
+        .run_start_ns = config->run_start_ns,
+        .on_event = on_fault,
+        .ctx = op,
+    };
+    int rc = ord_cell_faults(cell, &op->arena, &plan, err);
+
+    for (uint32_t i = 0; rc == ORD_OK && i < plan.count; i++)
+        op->wants_primary = op->wants_primary || plan.faults[i].needs_primary ||
+                            plan.faults[i].trigger == ORD_ON_LEADER_CHANGE;
+    op->wants_primary = op->wants_primary && cell->target->primary != NULL;
+    if (rc == ORD_OK)
+        rc =
+            ord_ask_init(&op->ready, config->cluster, cell, cell->target->ready,
+                         READY_TIMEOUT_NS, &op->arena, err);
+    if (rc == ORD_OK)
+        rc = ord_ask_init(&op->primary, config->cluster, cell,
+                          cell->target->primary, PRIMARY_TIMEOUT_NS, &op->arena,
+                          err);
+    if (rc == ORD_OK)
+        rc = ord_ledger_open(config->ledger_path, &op->ledger, err);
+    engine.ledger = op->ledger;
+    return rc == ORD_OK ? ord_nemesis_engine_new(&engine, &op->engine, err)
+                        : rc;
+}
+
+int ord_operator_run(const struct ord_operator_config *config)
+{
+    struct operator_state *op = calloc(1, sizeof *op);
+    struct ord_err err = {0};
+
+    ORD_ASSERT(op != NULL);
+    op->config = config;
+    op->step_ns = ORD_NEVER;
+    ord_arena_init(&op->arena, (size_t)ARENA_SIZE_MAX);
+    ord_nemesis_env_init(&op->env, config->cell->node_count);
+    op->env.cluster = config->cluster;
+    op->env.start_node = start_node;
+    op->env.ctx = op;
+    if (set_up(op, &err) == ORD_OK) {
+        loop(op);
+        (void)ord_nodes_kill(config->cluster, all_nodes(op), &err);
+    } else {
+        fail_phase(op, true, err.text);
+    }
+    ord_ask_reset(&op->ready);
+    ord_ask_reset(&op->primary);
+    ord_nemesis_engine_free(&op->engine);
+    ord_ledger_close(&op->ledger);
+    ord_arena_fini(&op->arena);
+    free(op);
+    return 0;
+}

@@ -1,0 +1,94 @@
+#include "harness/run/ready.h"
+
+#include <stdlib.h>
+
+#include "harness/control/node.h"
+
+enum { OUTPUT_SIZE_MAX = 4096 };
+
+int ord_ask_init(struct ord_ask_nodes *ask, struct ord_cluster *cluster,
+                 const struct ord_cell *cell, const char *const *argv,
+                 int64_t timeout_ns, struct ord_arena *arena,
+                 struct ord_err *err)
+{
+    *ask = (struct ord_ask_nodes){.cluster = cluster, .timeout_ns = timeout_ns};
+    for (uint32_t i = 1; argv != NULL && i <= cell->node_count; i++) {
+        const struct ord_template in = {
+            .target = cell->target,
+            .node = i,
+            .count = cell->node_count,
+            .seed = cell->seed,
+            .settings = cell->settings,
+            .setting_count = cell->setting_count,
+        };
+        int rc = ord_template_argv(&in, argv, arena, &ask->argv[i], err);
+
+        if (rc != ORD_OK)
+            return rc;
+    }
+    return ORD_OK;
+}
+
+void ord_ask_reset(struct ord_ask_nodes *ask)
+{
+    for (uint32_t i = 1; i <= ORD_NODES_MAX; i++) {
+        ord_probe_free(&ask->probes[i]);
+        ask->again_ns[i] = 0;
+        ask->number[i] = 0;
+    }
+    ask->asking = 0;
+    ask->yes = 0;
+}
+
+static void note_answer(struct ord_ask_nodes *ask, uint32_t node,
+                        const struct ord_exit *exit)
+{
+    bool is_yes = !exit->is_signal && exit->code == 0;
+
+    if (is_yes) {
+        ask->number[node] =
+            strtoll(ord_buf_str(ord_probe_output(ask->probes[node])), NULL, 10);
+        ask->yes |= ord_node_mask(node);
+    } else {
+        ask->yes &= ~ord_node_mask(node);
+    }
+}
+
+static int look(struct ord_ask_nodes *ask, uint32_t node, int64_t next_ns)
+{
+    struct ord_err ignored = {0};
+    struct ord_exit exit = {0};
+    int rc = ord_probe_poll(ask->probes[node], &exit, &ignored);
+
+    if (rc == ORD_ELIMIT)
+        return ORD_OK; /* still runs */
+    if (rc == ORD_OK)
+        note_answer(ask, node, &exit);
+    else
+        ask->yes &= ~ord_node_mask(node);
+    ord_probe_free(&ask->probes[node]);
+    ask->asking &= ~ord_node_mask(node);
+    ask->again_ns[node] = next_ns;
+    return ORD_OK;
+}
+
+int ord_ask_step(struct ord_ask_nodes *ask, uint64_t whom, int64_t now_ns,
+                 int64_t again_ns, struct ord_err *err)
+{
+    for (uint32_t i = 1; i <= ord_cluster_node_count(ask->cluster); i++) {
+        int rc = ORD_OK;
+
+        if (ask->probes[i] != NULL) {
+            rc = look(ask, i, now_ns + again_ns);
+        } else if ((whom & ord_node_mask(i)) != 0 &&
+                   now_ns >= ask->again_ns[i]) {
+            rc = ord_probe_start(ask->cluster, 0, ask->argv[i], ask->timeout_ns,
+                                 OUTPUT_SIZE_MAX, &ask->probes[i], err);
+            if (rc == ORD_OK)
+                ask->asking |= ord_node_mask(i);
+        }
+        if (rc != ORD_OK)
+            return rc;
+    }
+    return ORD_OK;
+}
