@@ -1,0 +1,32 @@
+/* read.h -- one reader per format: a source in, a history out; internal.
+ *
+ * Errors name the place as the format has it; the caller adds the path.
+ */
+#ifndef ORD_HISTORIES_READ_H
+#define ORD_HISTORIES_READ_H
+
+#include "histories/history.h"
+#include "histories/source.h"
+
+int ord_read_own(struct ord_source *source,
+                 const struct ord_history_options *how,
+                 struct ord_history **out, struct ord_err *err);
+int ord_read_edn(struct ord_source *source,
+                 const struct ord_history_options *how,
+                 struct ord_history **out, struct ord_err *err);
+int ord_read_jsonl(struct ord_source *source,
+                   const struct ord_history_options *how,
+                   struct ord_history **out, struct ord_err *err);
+int ord_read_text(struct ord_source *source,
+                  const struct ord_history_options *how,
+                  struct ord_history **out, struct ord_err *err);
+
+/* The format of what the source begins with; nothing is consumed.
+ * ORD_EFORMAT says what would have been understood. */
+int ord_format_guess(struct ord_source *source, enum ord_history_format *format,
+                     struct ord_err *err);
+int ord_read_any(struct ord_source *source,
+                 const struct ord_history_options *how,
+                 struct ord_history **out, struct ord_err *err);
+
+#endif

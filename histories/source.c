@@ -1,0 +1,127 @@
+#include "histories/source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+enum { WINDOW_SIZE = 1 << 17 };
+
+int ord_source_open(struct ord_source *source, const char *path,
+                    struct ord_err *err)
+{
+    struct stat st;
+    int fd;
+
+    *source = (struct ord_source){.line = 1};
+    if (strcmp(path, "-") == 0)
+        fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+    else
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return ord_fail_errno(err, "open");
+    if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+        (void)close(fd);
+        return ord_fail(err, ORD_EIO, "is a folder, expected a history");
+    }
+    source->window = malloc(WINDOW_SIZE);
+    source->file = source->window == NULL ? NULL : gzdopen(fd, "rb");
+    if (source->file == NULL) {
+        (void)close(fd);
+        free(source->window);
+        source->window = NULL;
+        return ord_fail(err, ORD_ENOMEM, "a window of %d bytes", WINDOW_SIZE);
+    }
+    (void)gzbuffer(source->file, WINDOW_SIZE);
+    source->room = WINDOW_SIZE;
+    source->at = source->end = source->window;
+    return ORD_OK;
+}
+
+void ord_source_memory(struct ord_source *source, struct ord_bytes bytes)
+{
+    *source = (struct ord_source){
+        .at = bytes.at,
+        .end = bytes.at + bytes.size,
+        .offset_end = bytes.size,
+        .line = 1,
+        .is_ended = true,
+    };
+}
+
+void ord_source_close(struct ord_source *source)
+{
+    if (source->file != NULL)
+        (void)gzclose_r(source->file);
+    free(source->window);
+    *source = (struct ord_source){.is_ended = true};
+}
+
+int ord_source_check(const struct ord_source *source, struct ord_err *err)
+{
+    const char *text;
+    int code = Z_OK;
+
+    if (!source->has_failed)
+        return ORD_OK;
+    text = gzerror(source->file, &code);
+    if (code == Z_ERRNO)
+        return ord_fail_errno(err, "read");
+    if (code == Z_BUF_ERROR)
+        return ord_fail(err, ORD_EFORMAT, "the gzip data is cut");
+    return ord_fail(err, ORD_EFORMAT, "bad gzip data: %s", text);
+}
+
+/* Reads what fits behind `end`. */
+static void fill(struct ord_source *source)
+{
+    size_t used = (size_t)(source->end - source->window);
+    int code = Z_OK;
+    int got;
+
+    got = gzread(source->file, source->window + used,
+                 (unsigned)(source->room - used));
+    if (got > 0) {
+        source->end += got;
+        source->offset_end += (uint64_t)got;
+        return;
+    }
+    source->is_ended = true;
+    (void)gzerror(source->file, &code);
+    source->has_failed = got < 0 || code != Z_OK;
+}
+
+size_t ord_source_need(struct ord_source *source, size_t size)
+{
+    size_t left = (size_t)(source->end - source->at);
+
+    ORD_ASSERT(size <= ORD_LINE_SIZE_MAX);
+    if (left >= size || source->is_ended)
+        return left;
+    if (size > source->room) {
+        size_t room = source->room;
+        char *window;
+
+        while (room < size)
+            room *= 2;
+        window = malloc(room);
+        if (window == NULL) {
+            source->is_ended = true;
+            source->has_failed = true;
+            return left;
+        }
+        memcpy(window, source->at, left);
+        free(source->window);
+        source->window = window;
+        source->room = room;
+    } else if (left > 0) {
+        memmove(source->window, source->at, left);
+    }
+    source->at = source->window;
+    source->end = source->window + left;
+    while ((size_t)(source->end - source->at) < size && !source->is_ended)
+        fill(source);
+    return (size_t)(source->end - source->at);
+}
