@@ -36,6 +36,25 @@ void ord_arena_fini(struct ord_arena *arena)
     *arena = (struct ord_arena){.size_max = arena->size_max};
 }
 
+void ord_arena_reset(struct ord_arena *arena)
+{
+    struct ord_arena_block *kept = arena->block;
+
+    if (kept == NULL)
+        return;
+    arena->block = kept->next;
+    kept->next = NULL;
+    kept->used = 0;
+    while (arena->block != NULL) {
+        struct ord_arena_block *next = arena->block->next;
+        free(arena->block);
+        arena->block = next;
+    }
+    arena->block = kept;
+    arena->taken_size = kept->size;
+    arena->used_size = 0;
+}
+
 static struct ord_arena_block *grow(struct ord_arena *arena, size_t size)
 {
     size_t want = BLOCK_SIZE_MIN;

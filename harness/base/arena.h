@@ -22,6 +22,8 @@ struct ord_arena {
 /* size_max bounds what the arena takes from the system, in bytes. */
 void ord_arena_init(struct ord_arena *arena, size_t size_max);
 void ord_arena_fini(struct ord_arena *arena);
+/* Forgets all that was handed out; keeps the newest block for what comes. */
+void ord_arena_reset(struct ord_arena *arena);
 
 /* 16-byte aligned; NULL when size_max or memory is used up. */
 void *ord_arena_alloc(struct ord_arena *arena, size_t size);

@@ -23,6 +23,7 @@ enum ord_phase { /* in order; `ordeal run` shows it */
 enum ord_problem_kind {
     ORD_PROBLEM_INFRASTRUCTURE, /* the harness or the machine failed */
     ORD_PROBLEM_LIVENESS,       /* the target died or did not recover */
+    ORD_PROBLEM_NOTE,           /* worth saying; changes no verdict */
 };
 
 struct ord_problem {
