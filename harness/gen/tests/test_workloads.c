@@ -1,0 +1,253 @@
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support_gen.h"
+
+static struct ord_arena arena;
+static struct ord_workload_in in;
+static struct ord_err err;
+
+static void setup(void)
+{
+    ord_arena_init(&arena, 256 << 20);
+    in = (struct ord_workload_in){
+        .shape = {.arena = &arena,
+                  .seed = 11,
+                  .worker_count = 6,
+                  .node_count = 3},
+        .time_ns = INT64_C(5000000000),
+    };
+}
+
+static void teardown(void)
+{
+    ord_arena_fini(&arena);
+}
+
+TestSuite(workloads, .init = setup, .fini = teardown, .timeout = 20);
+
+static struct ord_workload built(const char *name)
+{
+    struct ord_workload out = {0};
+    const struct ord_workload_ops *ops = ord_workload_find(name);
+
+    cr_assert_not_null(ops, "%s", name);
+    cr_assert_eq(ops->build(&in, &out, &err), ORD_OK, "%s: %s", name, err.text);
+    return out;
+}
+
+static int build_rc(const char *name, const char *param, const char *value)
+{
+    struct ord_param params[] = {{param, value}};
+    struct ord_workload out;
+
+    in.params = params;
+    in.param_count = 1;
+    return ord_workload_find(name)->build(&in, &out, &err);
+}
+
+static void next(struct ord_gen *gen, uint32_t worker, struct ord_op *op)
+{
+    struct ord_gen_ask ask = {.worker = worker};
+    int64_t until_ns;
+
+    cr_assert_eq(ord_gen_ask(gen, &ask, op, &until_ns), ORD_GEN_OP);
+}
+
+Test(workloads, each_gives_each_worker_the_same_in_any_order)
+{
+    for (const struct ord_workload_ops *const *at = ord_workloads();
+         *at != NULL; at++) {
+        struct run a, b;
+        struct ord_workload one = built((*at)->name);
+        struct ord_workload two = built((*at)->name);
+
+        run_gen(one.main, 6, 1, 6000, &a);
+        run_gen(two.main, 6, 2, 6000, &b);
+        cr_expect(a.counts[0] > 50, "%s", (*at)->name);
+        cr_expect(run_agrees(&a, &b, 6), "%s", (*at)->name);
+        run_fini(&a);
+        run_fini(&b);
+    }
+}
+
+static int compare_values(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+Test(workloads, no_value_is_written_twice)
+{
+    for (const struct ord_workload_ops *const *at = ord_workloads();
+         *at != NULL; at++) {
+        struct ord_workload load = built((*at)->name);
+        static int64_t values[12000];
+        size_t count = 0;
+
+        for (uint32_t i = 0; i < 12000; i++) {
+            struct ord_op op;
+
+            next(load.main, i % 6, &op);
+            if (op.f == ORD_F_CAS)
+                values[count++] = op.value.as.items[1].as.number;
+            else if (op.f != ORD_F_READ)
+                values[count++] = op.value.as.number;
+        }
+        cr_assert(count > 1000, "%s", (*at)->name);
+        qsort(values, count, sizeof *values, compare_values);
+        for (size_t i = 1; i < count; i++)
+            cr_assert_neq(values[i - 1], values[i], "%s", (*at)->name);
+    }
+}
+
+/* Workers that keep pace on a store that works: how often does cas? */
+Test(workloads, compare_and_set_succeeds_often_enough)
+{
+    struct ord_workload load = built("register");
+    int64_t store[10] = {0};
+    uint32_t tried = 0, done = 0, writes = 0, reads = 0;
+
+    for (uint32_t i = 0; i < 6000; i++) {
+        struct ord_op op;
+        int64_t *cell;
+
+        next(load.main, i % 6, &op);
+        cell = &store[op.key.as.number];
+        reads += op.f == ORD_F_READ;
+        writes += op.f == ORD_F_WRITE;
+        if (op.f == ORD_F_WRITE)
+            *cell = op.value.as.number;
+        if (op.f != ORD_F_CAS)
+            continue;
+        tried++;
+        if (op.value.as.items[0].as.number == *cell) {
+            *cell = op.value.as.items[1].as.number;
+            done++;
+        }
+    }
+    cr_expect(tried > 1300 && writes > 1300 && reads > 2800);
+    cr_expect(done * 4 > tried, "%u of %u succeeded", done, tried);
+    cr_expect(done * 10 < tried * 9, "%u of %u: and some must fail", done,
+              tried);
+}
+
+Test(workloads, the_window_moves_over_many_keys)
+{
+    struct ord_param params[] = {
+        {"keys", "0"}, {"window", "3"}, {"ops_per_key", "60"}};
+    uint32_t used[400] = {0};
+    uint64_t done[6];
+    struct ord_workload load;
+    struct ord_op op;
+
+    in.params = params;
+    in.param_count = 3;
+    load = built("register");
+    for (uint32_t i = 0; i < 6000; i++) {
+        next(load.main, i % 6, &op);
+        cr_assert(op.key.as.number < 400);
+        used[op.key.as.number]++;
+    }
+    for (uint32_t key = 3; key < 90; key++)
+        cr_expect(used[key] > 20 && used[key] < 120, "k%u: %u", key, used[key]);
+    /* The final reads end with the newest key begun, and take 200 of them. */
+    for (uint32_t i = 0; i < 6; i++)
+        done[i] = i == 0 ? 400 : 1000;
+    in.done = done;
+    load = built("register");
+    for (uint32_t i = 0; i < 99; i++) {
+        next(load.final, i % 6, &op);
+        cr_assert(op.key.as.number <= 99 && used[op.key.as.number] > 0, "k%lld",
+                  (long long)op.key.as.number);
+    }
+}
+
+Test(workloads, final_reads_cover_every_key_on_every_node_once)
+{
+    struct ord_workload load = built("register");
+    uint32_t seen[10][3] = {{0}};
+
+    for (uint32_t worker = 0; worker < 6; worker++) {
+        struct ord_gen_ask ask = {.worker = worker};
+        struct ord_op op;
+        int64_t until_ns;
+
+        while (ord_gen_ask(load.final, &ask, &op, &until_ns) == ORD_GEN_OP) {
+            cr_assert(op.is_final && op.f == ORD_F_READ);
+            cr_assert(op.node >= 1 && op.node <= 3);
+            seen[op.key.as.number][op.node - 1]++;
+        }
+    }
+    for (uint32_t i = 0; i < 30; i++)
+        cr_expect_eq(seen[i / 3][i % 3], 1);
+}
+
+Test(workloads, sessions_write_only_their_own_page_and_read_it_back)
+{
+    struct ord_workload load = built("sessions");
+    int64_t last[6] = {0};
+    bool wrote[6] = {false};
+    uint32_t follow = 0, writes = 0, devices = 0, foreign = 0, again = 0;
+    int64_t before[6];
+
+    memset(before, -1, sizeof before);
+    for (uint32_t i = 0; i < 6000; i++) {
+        struct ord_op op;
+        uint32_t w = i % 6;
+
+        next(load.main, w, &op);
+        cr_assert_eq(op.session, w);
+        cr_assert(op.device < 2);
+        devices += op.device;
+        if (op.f == ORD_F_WRITE) {
+            cr_assert_eq(op.key.as.number, w);
+            cr_assert(op.value.as.number > last[w], "values rise");
+            last[w] = op.value.as.number;
+            writes++;
+        } else if (wrote[w]) {
+            follow += op.key.as.number == w;
+        }
+        if (op.f == ORD_F_READ && op.key.as.number != w) {
+            foreign++;
+            again += op.key.as.number == before[w];
+            before[w] = op.key.as.number;
+        }
+        wrote[w] = op.f == ORD_F_WRITE;
+    }
+    cr_expect(writes > 1500 && writes < 2100, "%u", writes);
+    cr_expect(follow > 900, "%u own pages read right after", follow);
+    cr_expect(devices > 2700 && devices < 3300);
+    cr_expect(foreign > 2000 && again * 10 > foreign * 6, "%u of %u", again,
+              foreign);
+}
+
+Test(workloads, the_rate_is_kept)
+{
+    struct run run;
+    uint32_t total = 0;
+
+    in.rate_per_s = 100;
+    run_gen(built("set").main, 6, 3, 60000, &run);
+    for (uint32_t i = 0; i < 6; i++)
+        total += run.counts[i];
+    cr_expect(total > 420 && total < 580, "%u in 5 s at 100/s", total);
+    run_fini(&run);
+}
+
+Test(workloads, bad_parameters_say_what_was_expected)
+{
+    cr_expect_eq(build_rc("register", "kyes", "3"), ORD_EUSAGE);
+    cr_expect_not_null(strstr(err.text, "ops_per_key"), "%s", err.text);
+    cr_expect_eq(build_rc("register", "keys", "3x"), ORD_EUSAGE);
+    cr_expect_not_null(strstr(err.text, "0 to 1000000"), "%s", err.text);
+    cr_expect_eq(build_rc("register", "keys", "-1"), ORD_EUSAGE);
+    cr_expect_eq(build_rc("set", "read_share", "120%"), ORD_EUSAGE);
+    cr_expect_eq(build_rc("set", "read_share", "nan"), ORD_EUSAGE);
+    cr_expect_eq(build_rc("set", "sets", "0"), ORD_EUSAGE);
+    cr_expect_eq(build_rc("set", "read_share", "50%"), ORD_OK, "%s", err.text);
+    cr_expect_eq(build_rc("sessions", "devices", "9"), ORD_EUSAGE);
+    cr_expect_eq(build_rc("list", "lists", ""), ORD_EUSAGE);
+}
