@@ -183,7 +183,7 @@ static void describe_end(struct worker *w, char *out, size_t size)
     struct ord_exit exit = {0};
     struct ord_err err = {0};
 
-    if (ord_child_wait(&w->child, 100 * ORD_MS, &exit, &err) != ORD_OK)
+    if (ord_child_wait(&w->child, 5 * ORD_MS, &exit, &err) != ORD_OK)
         snprintf(out, size, "the client closed its output");
     else if (exit.is_signal)
         snprintf(out, size, "the client was killed by signal %d", exit.code);
