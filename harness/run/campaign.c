@@ -28,14 +28,6 @@ struct reader {
     struct ord_err *err;
 };
 
-const char *ord_expect_name(enum ord_expect expect)
-{
-    static const char *const names[] = {"pass", "violation", "unknown", "any"};
-
-    ORD_ASSERT(expect <= ORD_EXPECT_ANY);
-    return names[expect];
-}
-
 /* ---- seeds: a number of them, a list, or from and count ------------------ */
 
 static int seed_range(struct reader *in, const struct ord_yaml *at,

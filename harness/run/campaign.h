@@ -10,6 +10,7 @@
 
 #include "checkers/checker.h"
 #include "harness/gen/workload.h"
+#include "harness/report/result.h"
 #include "harness/run/target.h"
 #include "nemesis/nemesis.h"
 
@@ -19,19 +20,12 @@ enum {
     ORD_SETTINGS_MAX = 64,
 };
 
-enum ord_expect { /* of one checker in one cell */
-                  ORD_EXPECT_PASS,
-                  ORD_EXPECT_VIOLATION,
-                  ORD_EXPECT_UNKNOWN,
-                  ORD_EXPECT_ANY, /* measured, not judged */
-};
-
 struct ord_cell_check {
     const struct ord_checker *checker;
     const char *model; /* NULL: none */
     const struct ord_option *options;
     uint32_t option_count;
-    enum ord_expect expect;
+    enum ord_expected expected;
 };
 
 struct ord_cell {
@@ -98,6 +92,5 @@ int ord_cell_faults(const struct ord_cell *cell, struct ord_arena *arena,
 int ord_cell_workload(const struct ord_cell *cell, struct ord_arena *arena,
                       const uint64_t *done, struct ord_workload *out,
                       struct ord_err *err);
-const char *ord_expect_name(enum ord_expect expect);
 
 #endif

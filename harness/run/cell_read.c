@@ -329,13 +329,9 @@ static int expect_one(struct ord_cell *cell, const char *name,
     if (check == NULL)
         return ord_yaml_fail(at, err, "checker '%s' does not run in this cell",
                              name);
-    for (int e = ORD_EXPECT_PASS; e <= ORD_EXPECT_ANY; e++) {
-        if (at->kind == ORD_YAML_SCALAR &&
-            strcmp(ord_expect_name((enum ord_expect)e), at->text) == 0) {
-            check->expect = (enum ord_expect)e;
-            return ORD_OK;
-        }
-    }
+    if (at->kind == ORD_YAML_SCALAR &&
+        ord_expected_parse(ord_bytes_of(at->text), &check->expected))
+        return ORD_OK;
     return ord_yaml_fail(at, err, "expected pass, violation, unknown or any");
 }
 

@@ -11,7 +11,7 @@ void ord_facts_problem(struct ord_facts *facts, enum ord_problem_kind kind,
     va_list args;
 
     if (facts->problem_count < ORD_PROBLEMS_MAX) {
-        struct ord_problem *to = &facts->problems[facts->problem_count];
+        struct ord_fact_problem *to = &facts->problems[facts->problem_count];
 
         to->kind = kind;
         va_start(args, format);

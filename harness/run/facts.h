@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "harness/report/result.h"
+
 enum { ORD_PROBLEMS_MAX = 8, ORD_PROBLEM_SIZE = 768 };
 
 enum ord_phase { /* in order; `ordeal run` shows it */
@@ -20,13 +22,7 @@ enum ord_phase { /* in order; `ordeal run` shows it */
                  ORD_PHASE_COUNT
 };
 
-enum ord_problem_kind {
-    ORD_PROBLEM_INFRASTRUCTURE, /* the harness or the machine failed */
-    ORD_PROBLEM_LIVENESS,       /* the target died or did not recover */
-    ORD_PROBLEM_NOTE,           /* worth saying; changes no verdict */
-};
-
-struct ord_problem {
+struct ord_fact_problem {
     enum ord_problem_kind kind;
     char text[ORD_PROBLEM_SIZE];
 };
@@ -43,7 +39,7 @@ struct ord_facts {
     uint32_t final_rounds;
     bool is_agreed; /* the last round's final reads agreed */
     bool is_interrupted;
-    struct ord_problem problems[ORD_PROBLEMS_MAX];
+    struct ord_fact_problem problems[ORD_PROBLEMS_MAX];
     uint32_t problem_count; /* may be more than are kept */
 };
 

@@ -54,14 +54,15 @@ static void note_answer(struct ord_ask_nodes *ask, uint32_t node,
     }
 }
 
-static int look(struct ord_ask_nodes *ask, uint32_t node, int64_t next_ns)
+static void look(struct ord_ask_nodes *ask, uint32_t node, int64_t next_ns)
 {
     struct ord_err ignored = {0};
     struct ord_exit exit = {0};
-    int rc = ord_probe_poll(ask->probes[node], &exit, &ignored);
+    bool has_ended = false;
+    int rc = ord_probe_poll(ask->probes[node], &has_ended, &exit, &ignored);
 
-    if (rc == ORD_ELIMIT)
-        return ORD_OK; /* still runs */
+    if (rc == ORD_OK && !has_ended)
+        return;
     if (rc == ORD_OK)
         note_answer(ask, node, &exit);
     else
@@ -69,7 +70,6 @@ static int look(struct ord_ask_nodes *ask, uint32_t node, int64_t next_ns)
     ord_probe_free(&ask->probes[node]);
     ask->asking &= ~ord_node_mask(node);
     ask->again_ns[node] = next_ns;
-    return ORD_OK;
 }
 
 int ord_ask_step(struct ord_ask_nodes *ask, uint64_t whom, int64_t now_ns,
@@ -79,7 +79,7 @@ int ord_ask_step(struct ord_ask_nodes *ask, uint64_t whom, int64_t now_ns,
         int rc = ORD_OK;
 
         if (ask->probes[i] != NULL) {
-            rc = look(ask, i, now_ns + again_ns);
+            look(ask, i, now_ns + again_ns);
         } else if ((whom & ord_node_mask(i)) != 0 &&
                    now_ns >= ask->again_ns[i]) {
             rc = ord_probe_start(ask->cluster, 0, ask->argv[i], ask->timeout_ns,
