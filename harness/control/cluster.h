@@ -94,9 +94,9 @@ int ord_probe_start(struct ord_cluster *cluster, uint32_t node,
                     const char *const *argv, int64_t timeout_ns,
                     size_t out_size_max, struct ord_probe **out,
                     struct ord_err *err);
-/* Never blocks.  ORD_OK: ended, *exit is set; ORD_ELIMIT: still runs (err is
- * not written); ORD_ETIMEOUT: killed at its deadline. */
-int ord_probe_poll(struct ord_probe *probe, struct ord_exit *exit,
+/* Never blocks.  Sets *ended; once it has, *exit too.  ORD_ETIMEOUT: it was
+ * killed at its deadline. */
+int ord_probe_poll(struct ord_probe *probe, bool *ended, struct ord_exit *exit,
                    struct ord_err *err);
 int ord_probe_fd(const struct ord_probe *probe);           /* poll it; lent */
 struct ord_buf *ord_probe_output(struct ord_probe *probe); /* lent */

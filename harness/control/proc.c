@@ -1,0 +1,134 @@
+/* proc.c -- see proc.h. */
+#include "harness/control/proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/close_range.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "harness/base/clock.h"
+
+enum { KEEP_MAX = 80 };
+
+pid_t ord_proc_clone(uint64_t flags, int *pidfd)
+{
+    int fd = -1;
+    struct clone_args args = {
+        .flags = flags | CLONE_PIDFD,
+        .pidfd = (uint64_t)(uintptr_t)&fd,
+        .exit_signal = SIGCHLD,
+    };
+    long pid = syscall(SYS_clone3, &args, sizeof args);
+
+    if (pid > 0)
+        *pidfd = fd; /* close-on-exec by itself */
+    return (pid_t)pid;
+}
+
+void ord_proc_die_with(int parent_pidfd)
+{
+    struct pollfd parent = {.fd = parent_pidfd, .events = POLLIN};
+
+    /* Before any look at the parent: who dies after this takes us along, who
+     * died before it is seen by the look. */
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (parent_pidfd >= 0 && poll(&parent, 1, 0) != 0)
+        _exit(128 + SIGKILL);
+}
+
+void ord_proc_close_others(const int *keep, uint32_t keep_count)
+{
+    unsigned from = 3;
+
+    ORD_ASSERT(keep_count <= KEEP_MAX);
+    for (uint32_t round = 0; round <= keep_count; round++) {
+        unsigned next = UINT_MAX; /* the lowest kept one from `from` up */
+
+        for (uint32_t i = 0; i < keep_count; i++) {
+            if (keep[i] >= 0 && (unsigned)keep[i] >= from &&
+                (unsigned)keep[i] < next)
+                next = (unsigned)keep[i];
+        }
+        if (next == UINT_MAX)
+            break;
+        if (next > from)
+            (void)close_range(from, next - 1, 0);
+        from = next + 1;
+    }
+    (void)close_range(from, UINT_MAX, 0);
+}
+
+void ord_proc_reset_signals(void)
+{
+    sigset_t none;
+
+    for (int signal_number = 1; signal_number < NSIG; signal_number++)
+        (void)signal(signal_number, SIG_DFL); /* KILL and STOP refuse: fine */
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+bool ord_proc_null_fd(int fd, int flags)
+{
+    int null = open("/dev/null", flags | O_CLOEXEC);
+    bool ok = null >= 0 &&
+              (null == fd ? fcntl(fd, F_SETFD, 0) == 0 : dup2(null, fd) == fd);
+
+    if (null >= 0 && null != fd)
+        (void)close(null);
+    return ok;
+}
+
+bool ord_proc_write_file(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    size_t size = strlen(text);
+    bool ok;
+    int kept;
+
+    if (fd < 0)
+        return false;
+    ok = write(fd, text, size) == (ssize_t)size;
+    kept = errno;
+    (void)close(fd);
+    errno = kept;
+    return ok;
+}
+
+size_t ord_proc_read_until(int fd, void *out, size_t size, int64_t deadline_ns)
+{
+    size_t have = 0;
+
+    while (have < size) {
+        struct pollfd in = {.fd = fd, .events = POLLIN};
+        ssize_t got;
+
+        if (poll(&in, 1, ord_poll_ms(deadline_ns)) == 0)
+            break;
+        got = read(fd, (char *)out + have, size - have);
+        if (got < 0 && (errno == EINTR || errno == EAGAIN))
+            continue;
+        if (got <= 0)
+            break;
+        have += (size_t)got;
+    }
+    return have;
+}
+
+int ord_poll_ms(int64_t deadline_ns)
+{
+    int64_t left = deadline_ns - ord_now_ns();
+
+    if (left <= 0)
+        return 0;
+    left = (left + ORD_MS - 1) / ORD_MS;
+    return left > INT_MAX ? INT_MAX : (int)left;
+}

@@ -1,0 +1,468 @@
+/* switch.c -- see switch.h.
+ *
+ * The common case, a link that does nothing, is one read and one write per
+ * frame.  TCP's offloaded super-frames pass as they are unless the link has
+ * something to do to single packets; then they are cut first.
+ */
+#include "harness/control/switch.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "harness/base/clock.h"
+#include "harness/base/rng.h"
+#include "harness/control/frame.h"
+#include "harness/control/pcapng.h"
+#include "harness/control/proc.h"
+#include "harness/control/queue.h"
+#include "harness/control/wire_shared.h"
+
+enum {
+    BATCH_MAX = 64,    /* frames from one port before the next gets its turn */
+    RELEASE_MAX = 256, /* late frames before the ports get theirs */
+    CAPTURE_FLUSH_MS = 50,
+    KEY_WAKE = ORD_PORTS_MAX, /* epoll keys beyond the ports */
+    KEY_TIMER,
+};
+
+static const int64_t rate_queue_ns = 200 * ORD_MS;
+
+/* What a random number decides; part of the hash, so keep the order. */
+enum decision {
+    DECIDE_LOSS,
+    DECIDE_DUPLICATE,
+    DECIDE_REORDER,
+    DECIDE_CORRUPT,
+    DECIDE_SILENT,
+    DECIDE_JITTER,
+    DECIDE_BIT,
+};
+
+struct pair {
+    uint64_t judged; /* frames that went through judge() */
+    int64_t free_ns; /* when the rate lets the next one go */
+    int64_t last_due_ns;
+    uint32_t waiting; /* in the queue */
+};
+
+struct fabric {
+    const struct ord_switch_config *config;
+    struct ord_wire_shared *shared;
+    uint32_t port_count;
+    int epoll_fd;
+    int timer_fd;
+    int64_t timer_ns; /* what the timer is set to; INT64_MAX: off */
+    int64_t now_ns;   /* of this batch */
+    struct ord_queue queue;
+    struct ord_pcapng capture;
+    struct pair pairs[ORD_LINKS_MAX];
+    uint8_t in[ORD_FRAME_MAX];
+    uint8_t cut[ORD_FRAME_MAX];
+};
+
+/* One frame on its way. */
+struct passage {
+    struct ord_frame frame;
+    uint32_t from;
+    uint32_t to;
+    uint32_t slot;
+};
+
+static uint64_t decide(const struct fabric *f, const struct passage *p,
+                       enum decision decision, uint64_t judged)
+{
+    uint64_t where = (uint64_t)decision << 32 | p->from << 8 | p->to;
+
+    return ord_hash(f->shared->seed, where, judged);
+}
+
+static bool chance(const struct fabric *f, const struct passage *p,
+                   enum decision decision, uint64_t judged, uint32_t ppm)
+{
+    return ppm > 0 && decide(f, p, decision, judged) % ORD_PPM < ppm;
+}
+
+static const struct ord_link *link_of(struct fabric *f, uint32_t slot)
+{
+    uint64_t generation =
+        atomic_load_explicit(&f->shared->generation, memory_order_acquire);
+
+    /* From here on the other bank may be overwritten. */
+    if (atomic_load_explicit(&f->shared->seen, memory_order_relaxed) !=
+        generation)
+        atomic_store(&f->shared->seen, generation);
+    return &f->shared->bank[generation & 1][slot];
+}
+
+static struct ord_bytes ip_of(const struct ord_frame *frame)
+{
+    return (struct ord_bytes){.at = (const char *)frame->at + frame->ip_at,
+                              .size = ord_frame_ip_size(frame)};
+}
+
+static void drop(struct fabric *f, const struct passage *p,
+                 _Atomic uint64_t *counter, const char *why)
+{
+    char comment[64];
+
+    ord_count(counter, 1);
+    if (f->capture.fd < 0)
+        return;
+    (void)snprintf(comment, sizeof comment, "port %u to %u: %s", p->from, p->to,
+                   why);
+    ord_pcapng_add(&f->capture, ORD_PCAPNG_DROPPED, f->now_ns, ip_of(&p->frame),
+                   comment);
+}
+
+static void drop_cut(struct fabric *f, const struct passage *p)
+{
+    struct ord_wire_count *count = &f->shared->count[p->slot];
+    uint64_t generation = atomic_load(&f->shared->seen);
+
+    if (atomic_load_explicit(&count->drop_generation, memory_order_relaxed) !=
+        generation) {
+        atomic_store(&count->drop_ns, ord_now_ns());
+        atomic_store(&count->drop_generation, generation);
+    }
+    drop(f, p, &count->cut, "cut");
+}
+
+static void deliver(struct fabric *f, const struct passage *p)
+{
+    struct ord_wire_count *count = &f->shared->count[p->slot];
+    ssize_t sent =
+        write(f->config->port_fds[p->to], p->frame.at, p->frame.size);
+
+    if (sent < 0) {
+        drop(f, p, &count->over, "receiver is full");
+        return;
+    }
+    ord_count(&count->passed, 1);
+    ord_count(&count->bytes, ord_frame_ip_size(&p->frame));
+    ord_pcapng_add(&f->capture, ORD_PCAPNG_DELIVERED, f->now_ns,
+                   ip_of(&p->frame), NULL);
+}
+
+/* Now, or when its time has come. */
+static void send_at(struct fabric *f, const struct passage *p, int64_t due_ns)
+{
+    struct pair *pair = &f->pairs[p->slot];
+
+    if (due_ns <= f->now_ns && pair->waiting == 0) {
+        deliver(f, p);
+    } else if (ord_queue_put(&f->queue, &p->frame, p->from, p->to, due_ns)) {
+        pair->waiting++;
+    } else {
+        drop(f, p, &f->shared->count[p->slot].over, "no memory");
+    }
+}
+
+/* When the rate lets it through; -1 if too much waits already. */
+static int64_t rate_due(struct fabric *f, const struct passage *p,
+                        uint64_t rate_bit_s)
+{
+    struct pair *pair = &f->pairs[p->slot];
+    uint64_t bits = (uint64_t)ord_frame_ip_size(&p->frame) * 8;
+    int64_t start_ns = pair->free_ns > f->now_ns ? pair->free_ns : f->now_ns;
+
+    if (rate_bit_s == 0)
+        return f->now_ns;
+    if (start_ns - f->now_ns > rate_queue_ns)
+        return -1;
+    pair->free_ns = start_ns + (int64_t)(bits * (uint64_t)ORD_S / rate_bit_s);
+    return pair->free_ns;
+}
+
+static void corrupt(struct fabric *f, struct passage *p,
+                    const struct ord_link *link, uint64_t judged)
+{
+    struct ord_wire_count *count = &f->shared->count[p->slot];
+    uint64_t bit;
+
+    if (ord_frame_is_gso(&p->frame))
+        return; /* an IPv6-in-IPv4 or other oddity we cannot cut */
+    bit = decide(f, p, DECIDE_BIT, judged);
+    if (chance(f, p, DECIDE_CORRUPT, judged, link->corrupt_ppm) &&
+        ord_frame_corrupt(&p->frame, bit))
+        ord_count(&count->corrupted, 1);
+    else if (chance(f, p, DECIDE_SILENT, judged, link->corrupt_silent_ppm) &&
+             ord_frame_corrupt_silent(&p->frame, bit))
+        ord_count(&count->corrupted_silent, 1);
+}
+
+/* When the link would hand the frame over, after delay, jitter and reorder. */
+static int64_t delay_due(struct fabric *f, const struct passage *p,
+                         const struct ord_link *link, uint64_t judged,
+                         int64_t due_ns)
+{
+    struct ord_wire_count *count = &f->shared->count[p->slot];
+    struct pair *pair = &f->pairs[p->slot];
+    int64_t delay_ns = (int64_t)link->delay_us * ORD_US;
+
+    if (link->jitter_us > 0)
+        delay_ns += (int64_t)(decide(f, p, DECIDE_JITTER, judged) %
+                              ((uint64_t)link->jitter_us * 1000 + 1));
+    if (delay_ns > 0 &&
+        chance(f, p, DECIDE_REORDER, judged, link->reorder_ppm)) {
+        ord_count(&count->reordered, 1);
+        return due_ns;
+    }
+    if (delay_ns > 0)
+        ord_count(&count->delayed, 1);
+    due_ns += delay_ns;
+    if (pair->waiting > 0 && due_ns < pair->last_due_ns)
+        due_ns = pair->last_due_ns; /* first in, first out */
+    pair->last_due_ns = due_ns;
+    return due_ns;
+}
+
+/* All that a link can do to one frame. */
+static void judge(struct fabric *f, struct passage *p,
+                  const struct ord_link *link)
+{
+    struct ord_wire_count *count = &f->shared->count[p->slot];
+    uint64_t judged = f->pairs[p->slot].judged++;
+    int64_t due_ns;
+
+    if (chance(f, p, DECIDE_LOSS, judged, link->loss_ppm)) {
+        drop(f, p, &count->lost, "lost");
+        return;
+    }
+    due_ns = rate_due(f, p, link->rate_bit_s);
+    if (due_ns < 0) {
+        drop(f, p, &count->over, "over the rate");
+        return;
+    }
+    if ((link->corrupt_ppm | link->corrupt_silent_ppm) != 0)
+        corrupt(f, p, link, judged);
+    due_ns = delay_due(f, p, link, judged, due_ns);
+    send_at(f, p, due_ns);
+    if (chance(f, p, DECIDE_DUPLICATE, judged, link->duplicate_ppm)) {
+        ord_count(&count->duplicated, 1);
+        send_at(f, p, due_ns);
+    }
+}
+
+/* Does it treat single packets, so that none may hide in a super-frame? */
+static bool wants_packets(const struct ord_link *link)
+{
+    return (link->loss_ppm | link->duplicate_ppm | link->reorder_ppm |
+            link->corrupt_ppm | link->corrupt_silent_ppm) != 0 ||
+           link->rate_bit_s != 0;
+}
+
+static bool port_of(const struct fabric *f, uint32_t ipv4, uint32_t *port)
+{
+    uint32_t host = ipv4 - ORD_NET_BASE;
+
+    *port = host == 1 ? 0 : host - 10;
+    return (host == 1 || host > 10) && *port < f->port_count;
+}
+
+static void forward(struct fabric *f, struct passage *p)
+{
+    const struct ord_link *link;
+    struct passage part;
+    uint32_t ipv4;
+
+    if (!ord_frame_parse(&p->frame, f->config->has_ethernet, &ipv4) ||
+        !port_of(f, ipv4, &p->to) || p->to == p->from)
+        return;
+    p->slot = p->from * f->port_count + p->to;
+    link = link_of(f, p->slot);
+    if (!link->up) {
+        drop_cut(f, p);
+        return;
+    }
+    if (!wants_packets(link) && (link->delay_us | link->jitter_us) == 0 &&
+        f->pairs[p->slot].waiting == 0) {
+        deliver(f, p);
+        return;
+    }
+    if (!wants_packets(link) || !ord_frame_is_gso(&p->frame)) {
+        judge(f, p, link);
+        return;
+    }
+    part = *p;
+    part.frame.at = f->cut;
+    for (uint32_t i = 0; ord_frame_segment(&p->frame, i, &part.frame); i++)
+        judge(f, &part, link);
+}
+
+static void read_port(struct fabric *f, uint32_t port)
+{
+    for (uint32_t i = 0; i < BATCH_MAX; i++) {
+        struct passage p = {.from = port, .frame.at = f->in};
+        ssize_t got = read(f->config->port_fds[port], f->in, sizeof f->in);
+
+        if (got <= 0)
+            break;
+        p.frame.size = (uint32_t)got;
+        forward(f, &p);
+    }
+}
+
+static void release_due(struct fabric *f)
+{
+    for (uint32_t i = 0;
+         i < RELEASE_MAX && ord_queue_due_ns(&f->queue) <= f->now_ns; i++) {
+        struct ord_queued *queued = ord_queue_take(&f->queue);
+        struct passage p = {
+            .frame = {.at = queued->bytes,
+                      .size = queued->size,
+                      .ip_at = queued->ip_at},
+            .from = queued->from,
+            .to = queued->to,
+            .slot = queued->from * f->port_count + queued->to,
+        };
+
+        f->pairs[p.slot].waiting--;
+        if (link_of(f, p.slot)->up)
+            deliver(f, &p);
+        else
+            drop_cut(f, &p);
+        ord_queue_release(queued);
+    }
+}
+
+static void arm_timer(struct fabric *f)
+{
+    int64_t due_ns = ord_queue_due_ns(&f->queue);
+    struct itimerspec at = {.it_value.tv_sec = 0};
+
+    if (due_ns == f->timer_ns)
+        return;
+    f->timer_ns = due_ns;
+    if (due_ns != INT64_MAX) {
+        at.it_value.tv_sec = due_ns / ORD_S;
+        at.it_value.tv_nsec = due_ns % ORD_S;
+    }
+    (void)timerfd_settime(f->timer_fd, TFD_TIMER_ABSTIME, &at, NULL);
+}
+
+static void drain(int fd)
+{
+    uint64_t ignored;
+
+    (void)!read(fd, &ignored, sizeof ignored);
+}
+
+static const char *run(struct fabric *f)
+{
+    struct epoll_event events[ORD_PORTS_MAX + 2];
+
+    while (!atomic_load_explicit(&f->shared->quit, memory_order_relaxed)) {
+        int timeout_ms =
+            ord_pcapng_has_unwritten(&f->capture) ? CAPTURE_FLUSH_MS : -1;
+        int count =
+            epoll_wait(f->epoll_fd, events, ORD_PORTS_MAX + 2, timeout_ms);
+
+        if (count < 0 && errno != EINTR)
+            return "epoll_wait";
+        if (count == 0)
+            ord_pcapng_flush(&f->capture);
+        f->now_ns = ord_now_ns();
+        for (int i = 0; i < count; i++) {
+            if (events[i].data.u32 == KEY_WAKE) {
+                drain(ord_wire_wake_fd(f->config->wire));
+            } else if (events[i].data.u32 == KEY_TIMER) {
+                drain(f->timer_fd);
+                f->timer_ns = 0; /* it has fired: set it anew */
+            } else {
+                read_port(f, events[i].data.u32);
+            }
+        }
+        (void)link_of(f, 0); /* says that we have seen the commit */
+        release_due(f);
+        arm_timer(f);
+    }
+    return NULL;
+}
+
+static bool watch(const struct fabric *f, int fd, uint32_t key)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.u32 = key};
+
+    return epoll_ctl(f->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+static const char *start(struct fabric *f)
+{
+    f->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    f->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    f->timer_ns = INT64_MAX;
+    ord_queue_init(&f->queue, ORD_QUEUE_SIZE_MAX);
+    if (f->epoll_fd < 0 || f->timer_fd < 0 ||
+        !watch(f, ord_wire_wake_fd(f->config->wire), KEY_WAKE) ||
+        !watch(f, f->timer_fd, KEY_TIMER))
+        return "make its epoll";
+    for (uint32_t i = 0; i < f->port_count; i++) {
+        if (!watch(f, f->config->port_fds[i], i))
+            return "watch a port";
+    }
+    return NULL;
+}
+
+static _Noreturn void be_switch(struct fabric *f, int parent_pidfd)
+{
+    int keep[ORD_PORTS_MAX + 2];
+    const char *failed;
+
+    ord_proc_reset_signals();
+    ord_proc_die_with(parent_pidfd);
+    (void)prctl(PR_SET_NAME, "ordeal-switch");
+    memcpy(keep, f->config->port_fds, f->port_count * sizeof *keep);
+    keep[f->port_count] = ord_wire_wake_fd(f->config->wire);
+    keep[f->port_count + 1] = f->capture.fd;
+    ord_proc_close_others(keep, f->port_count + 2);
+    failed = start(f);
+    if (failed == NULL)
+        failed = run(f);
+    ord_pcapng_close(&f->capture);
+    if (failed != NULL)
+        (void)snprintf(f->shared->error, sizeof f->shared->error, "%s: %s",
+                       failed, strerror(errno));
+    _exit(failed == NULL ? 0 : 1);
+}
+
+int ord_switch_spawn(const struct ord_switch_config *config, int *pidfd,
+                     struct ord_err *err)
+{
+    struct fabric *f = calloc(1, sizeof *f);
+    int parent_pidfd = pidfd_open(getpid(), 0);
+    int rc = ORD_OK;
+    pid_t pid;
+
+    if (f == NULL)
+        return ord_fail(err, ORD_ENOMEM, "switch");
+    f->config = config;
+    f->shared = ord_wire_shared(config->wire);
+    f->port_count = f->shared->port_count;
+    f->capture = ORD_PCAPNG_NONE;
+    if (config->capture_path != NULL)
+        rc = ord_pcapng_open(&f->capture, config->capture_path,
+                             config->capture_size_max, err);
+    if (rc == ORD_OK) {
+        pid = ord_proc_clone(0, pidfd);
+        if (pid == 0)
+            be_switch(f, parent_pidfd);
+        if (pid < 0)
+            rc = ord_fail_errno(err, "fork the switch");
+        else
+            atomic_store(&f->shared->has_switch, true);
+    }
+    ord_buf_clear(&f->capture.buf); /* the switch writes its copy */
+    ord_pcapng_close(&f->capture);
+    if (parent_pidfd >= 0)
+        (void)close(parent_pidfd);
+    free(f);
+    return rc;
+}
