@@ -160,6 +160,8 @@ static int take_error(struct text_reader *r, struct ord_err *err)
     struct ord_value value;
 
     ord_source_skip(r->in.source);
+    if (ends_event(r->in.source))
+        return ord_edn_fail(&r->in, "an error's text", err);
     if (ord_edn_value(&r->in, &value, err) != ORD_OK)
         return err->rc;
     if (value.kind != ORD_TEXT)
@@ -204,6 +206,8 @@ static int take_extra(struct text_reader *r, struct ord_err *err)
         return take_error(r, err);
     if (c == 'k') {
         ord_source_skip(s);
+        if (ends_event(s) || second == ' ' || second == '\t')
+            return ord_edn_fail(&r->in, "a key right behind k", err);
         return ord_edn_value(&r->in, &r->op.key, err);
     }
     if (c > 0 && strchr("neupd", c) != NULL && second >= '0' && second <= '9')
