@@ -12,6 +12,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #include "harness/base/clock.h"
+#include "harness/base/file.h"
 #include "harness/control/proc.h"
 
 static const int64_t kill_timeout_ns = 2 * ORD_S;
@@ -83,6 +85,25 @@ static _Noreturn void run_child(const struct ord_child_spec *spec, pid_t parent,
     _exit(127);
 }
 
+/* exec says "permission denied" also if some directory of PATH is closed to
+ * us and the program is nowhere else. */
+static bool is_in_path(const char *name)
+{
+    const char *path = getenv("PATH");
+    char file[ORD_PATH_MAX];
+
+    while (path != NULL && *path != '\0') {
+        int size = (int)strcspn(path, ":");
+
+        if (snprintf(file, sizeof file, "%.*s/%s", size, path, name) <
+                (int)sizeof file &&
+            access(file, F_OK) == 0)
+            return true;
+        path += size + (path[size] == ':');
+    }
+    return false;
+}
+
 static int explain(const struct ord_child_spec *spec,
                    const struct report *report, struct ord_err *err)
 {
@@ -98,7 +119,9 @@ static int explain(const struct ord_child_spec *spec,
     case STEP_EXEC:
         break;
     }
-    if (report->error == ENOENT)
+    if (report->error == ENOENT ||
+        (report->error == EACCES && strchr(spec->argv[0], '/') == NULL &&
+         !is_in_path(spec->argv[0])))
         return ord_fail(err, ORD_ENOTFOUND, "cannot run %s: no such program%s",
                         spec->argv[0],
                         strchr(spec->argv[0], '/') ? "" : " in PATH");

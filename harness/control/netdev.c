@@ -57,29 +57,6 @@ static bool set_flags(int fd, const struct ord_netdev *dev)
     return ioctl(fd, SIOCSIFFLAGS, &request) == 0;
 }
 
-int ord_netdev_set(const struct ord_netdev *dev, struct ord_err *err)
-{
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    struct ifreq request;
-    int rc = ORD_OK;
-    bool ok = fd >= 0;
-
-    if (ok && dev->ipv4 != 0)
-        ok = set_address(fd, dev->name, SIOCSIFADDR, dev->ipv4) &&
-             set_address(fd, dev->name, SIOCSIFNETMASK, 0xffffff00);
-    if (ok && dev->tx_queue_len != 0) {
-        request_init(&request, dev->name);
-        request.ifr_qlen = dev->tx_queue_len;
-        ok = ioctl(fd, SIOCSIFTXQLEN, &request) == 0;
-    }
-    ok = ok && set_flags(fd, dev);
-    if (!ok)
-        rc = ord_fail_errno(err, "configure interface %s", dev->name);
-    if (fd >= 0)
-        (void)close(fd);
-    return rc;
-}
-
 /* One netlink message being written; attributes nest. */
 struct message {
     union {
@@ -110,6 +87,16 @@ static void attr_end(const struct message *m, struct rtattr *attr)
     attr->rta_len = (unsigned short)(end - (const uint8_t *)attr);
 }
 
+static void message_begin(struct message *m, uint16_t flags,
+                          const struct ifinfomsg *info)
+{
+    memset(m, 0, sizeof *m);
+    m->u.header.nlmsg_type = RTM_NEWLINK;
+    m->u.header.nlmsg_flags = flags;
+    memcpy(NLMSG_DATA(&m->u.header), info, sizeof *info);
+    m->u.header.nlmsg_len = NLMSG_LENGTH(sizeof *info);
+}
+
 static void veth_message(struct message *m, const struct ord_veth *veth)
 {
     static const struct ifinfomsg any = {.ifi_family = AF_UNSPEC};
@@ -117,12 +104,8 @@ static void veth_message(struct message *m, const struct ord_veth *veth)
     struct rtattr *data;
     struct rtattr *peer;
 
-    memset(m, 0, sizeof *m);
-    m->u.header.nlmsg_type = RTM_NEWLINK;
-    m->u.header.nlmsg_flags =
-        NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK;
-    memcpy(NLMSG_DATA(&m->u.header), &any, sizeof any);
-    m->u.header.nlmsg_len = NLMSG_LENGTH(sizeof any);
+    message_begin(m, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK,
+                  &any);
     (void)attr_put(m, IFLA_IFNAME, veth->name, strlen(veth->name) + 1);
     info = attr_put(m, IFLA_LINKINFO, NULL, 0);
     (void)attr_put(m, IFLA_INFO_KIND, "veth", 4);
@@ -163,6 +146,40 @@ static int exchange(struct message *m)
     }
     (void)close(fd);
     return error;
+}
+
+/* By netlink, for the ioctl asks for more rights than a user namespace gives.
+ */
+static bool set_queue_len(const struct ord_netdev *dev)
+{
+    const struct ifinfomsg any = {.ifi_family = AF_UNSPEC};
+    struct message m;
+
+    message_begin(&m, NLM_F_REQUEST | NLM_F_ACK, &any);
+    (void)attr_put(&m, IFLA_IFNAME, dev->name, strlen(dev->name) + 1);
+    (void)attr_put(&m, IFLA_TXQLEN, &dev->tx_queue_len,
+                   sizeof dev->tx_queue_len);
+    errno = exchange(&m);
+    return errno == 0;
+}
+
+int ord_netdev_set(const struct ord_netdev *dev, struct ord_err *err)
+{
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int rc = ORD_OK;
+    bool ok = fd >= 0;
+
+    if (ok && dev->ipv4 != 0)
+        ok = set_address(fd, dev->name, SIOCSIFADDR, dev->ipv4) &&
+             set_address(fd, dev->name, SIOCSIFNETMASK, 0xffffff00);
+    if (ok && dev->tx_queue_len != 0)
+        ok = set_queue_len(dev);
+    ok = ok && set_flags(fd, dev);
+    if (!ok)
+        rc = ord_fail_errno(err, "configure interface %s", dev->name);
+    if (fd >= 0)
+        (void)close(fd);
+    return rc;
 }
 
 int ord_netdev_veth(const struct ord_veth *veth, struct ord_err *err)
