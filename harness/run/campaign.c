@@ -189,7 +189,7 @@ static int read_variant(struct reader *in, const struct ord_yaml *at,
         .path = in->out->path,
         .line = at->line,
     };
-    int rc = ord_cell_read(&source, in->arena, &cell, in->err);
+    int rc = ord_cell_from_yaml(&source, in->arena, &cell, in->err);
 
     if (rc != ORD_OK)
         return rc;

@@ -465,8 +465,9 @@ static int read_keys(const struct ord_cell_source *source,
     return ORD_OK;
 }
 
-int ord_cell_read(const struct ord_cell_source *source, struct ord_arena *arena,
-                  struct ord_cell *cell, struct ord_err *err)
+int ord_cell_from_yaml(const struct ord_cell_source *source,
+                       struct ord_arena *arena, struct ord_cell *cell,
+                       struct ord_err *err)
 {
     struct plain plain = {
         .nodes = 3,

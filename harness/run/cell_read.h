@@ -15,8 +15,9 @@ struct ord_cell_source { /* the later wins: defaults, cell, vary, --set */
 };
 
 /* Sets all of the cell but campaign, path, line and seed.  ORD_EUSAGE. */
-int ord_cell_read(const struct ord_cell_source *source, struct ord_arena *arena,
-                  struct ord_cell *cell, struct ord_err *err);
+int ord_cell_from_yaml(const struct ord_cell_source *source,
+                       struct ord_arena *arena, struct ord_cell *cell,
+                       struct ord_err *err);
 /* The cell's nemesis list. */
 int ord_entries_read(const struct ord_yaml *list, struct ord_arena *arena,
                      struct ord_cell *cell, struct ord_err *err);

@@ -1,0 +1,519 @@
+#include "harness/run/suite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "harness/base/clock.h"
+#include "harness/base/file.h"
+#include "harness/control/child.h"
+#include "harness/control/sandbox.h"
+#include "harness/report/html.h"
+#include "harness/run/cell.h"
+
+enum { SLOTS_MAX = 64, TICK_MS = 100, NAME_MAX_SIZE = 200, DIRS_MAX = 1000 };
+
+static const size_t CELL_ARENA_SIZE_MAX = (size_t)4 << 30;
+
+struct slot {
+    struct ord_facts *facts; /* shared memory, owned */
+    pid_t pid;               /* 0: free */
+    int pidfd;
+    int control_fd; /* close it: finish now */
+    uint32_t cell;  /* index in the campaign */
+    char dir[ORD_PATH_MAX];
+};
+
+struct suite {
+    const struct ord_campaign *campaign;
+    const struct ord_suite_options *options;
+    struct ord_arena *arena;
+    struct ord_progress progress;
+    struct slot slots[SLOTS_MAX];
+    uint32_t slot_count;
+    const struct ord_cell_result **results; /* by cell; NULL: not run */
+    char dir[ORD_PATH_MAX];
+    int signal_fd;
+    int64_t begin_ns;
+    uint32_t next;      /* cell to start */
+    uint32_t bad_count; /* cells that did not pass */
+    uint32_t interrupts;
+};
+
+/* ---- folders
+ * ------------------------------------------------------------------ */
+
+static void cell_name(const struct ord_cell *cell, char *out, size_t size)
+{
+    snprintf(out, size, "%s-s%llu", cell->id, (unsigned long long)cell->seed);
+    for (char *c = out; *c != '\0'; c++) {
+        if (*c == '/' || *c == ',' || *c == ' ')
+            *c = '_';
+    }
+}
+
+/* A new folder under runs/, named for the campaign and the time. */
+static int make_own_dir(struct suite *s, struct ord_err *err)
+{
+    struct timespec now;
+    struct tm date;
+    char stamp[32];
+
+    if (clock_gettime(CLOCK_REALTIME, &now) != 0 ||
+        localtime_r(&now.tv_sec, &date) == NULL ||
+        strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", &date) == 0)
+        return ord_fail(err, ORD_EIO, "the time of day is not to be had");
+    if (ord_mkdir_all("runs", err) != ORD_OK)
+        return err->rc;
+    for (int i = 0; i < DIRS_MAX; i++) {
+        char suffix[16] = "";
+
+        if (i > 0)
+            snprintf(suffix, sizeof suffix, "-%d", i);
+        snprintf(s->dir, sizeof s->dir, "runs/%s-%s%s", s->campaign->name,
+                 stamp, suffix);
+        if (mkdir(s->dir, 0755) == 0)
+            return ORD_OK;
+        if (errno != EEXIST)
+            break;
+    }
+    return ord_fail_errno(err, "create folder %s", s->dir);
+}
+
+static int make_dir(struct suite *s, struct ord_err *err)
+{
+    char result[ORD_PATH_MAX];
+    int rc;
+
+    if (s->options->out_dir == NULL)
+        return make_own_dir(s, err);
+    if (snprintf(s->dir, sizeof s->dir, "%s", s->options->out_dir) >=
+        (int)sizeof s->dir)
+        return ord_fail(err, ORD_EUSAGE, "--out: the path is too long");
+    rc = ord_path_join(result, s->dir, ORD_RESULT_FILE, err);
+    if (rc == ORD_OK && !s->options->is_resumed && access(result, F_OK) == 0)
+        return ord_fail(err, ORD_EUSAGE,
+                        "%s holds the results of another run; choose another "
+                        "folder, or go on with --resume",
+                        s->dir);
+    return rc == ORD_OK ? ord_mkdir_all(s->dir, err) : rc;
+}
+
+/* ---- results
+ * --------------------------------------------------------------------- */
+
+static struct ord_cell_result *new_result(struct suite *s)
+{
+    return ord_arena_zalloc(s->arena, 1, sizeof(struct ord_cell_result));
+}
+
+static void keep_result(struct suite *s, uint32_t cell,
+                        struct ord_cell_result *result)
+{
+    char name[NAME_MAX_SIZE];
+
+    cell_name(&s->campaign->cells[cell], name, sizeof name);
+    result->dir = ord_arena_strdup(s->arena, name);
+    s->results[cell] = result;
+    if (result->verdict != ORD_CELL_PASS && result->verdict != ORD_CELL_SKIPPED)
+        s->bad_count++;
+}
+
+static void judge_without_run(struct suite *s, uint32_t cell,
+                              const char *skipped, const char *problem)
+{
+    struct ord_cell_result *result = new_result(s);
+    struct ord_problem *reason = ord_arena_zalloc(s->arena, 1, sizeof *reason);
+
+    if (result == NULL || reason == NULL)
+        return;
+    ord_cell_describe(&s->campaign->cells[cell], s->arena, result);
+    result->skipped = skipped;
+    if (problem != NULL) {
+        *reason = (struct ord_problem){ORD_PROBLEM_INFRASTRUCTURE,
+                                       ord_arena_strdup(s->arena, problem)};
+        result->problems = reason;
+        result->problem_count = 1;
+    }
+    ord_cell_judge(result);
+    keep_result(s, cell, result);
+}
+
+static bool read_result(struct suite *s, const char *dir,
+                        struct ord_cell_result *out, struct ord_err *err)
+{
+    char path[ORD_PATH_MAX];
+
+    return ord_path_join(path, dir, ORD_RESULT_FILE, err) == ORD_OK &&
+           ord_cell_read(path, s->arena, out, err) == ORD_OK;
+}
+
+/* ---- one cell's process
+ * ------------------------------------------------------------ */
+
+static _Noreturn void be_cell(struct suite *s, struct slot *slot,
+                              int control_fd)
+{
+    const struct ord_cell_run run = {
+        .cell = &s->campaign->cells[slot->cell],
+        .dir = slot->dir,
+        .facts = slot->facts,
+        .control_fd = control_fd,
+    };
+    struct ord_arena arena;
+    struct ord_cell_result result;
+    struct ord_err err = {0};
+
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() == 1)
+        _exit(ORD_CELL_INFRASTRUCTURE); /* we were too late for that */
+    (void)prctl(PR_SET_NAME, "ordeal-cell");
+    (void)setpgid(0, 0); /* Ctrl-C is for `ordeal run` alone */
+    ord_arena_init(&arena, CELL_ARENA_SIZE_MAX);
+    if (ord_cell_run(&run, &arena, &result, &err) != ORD_OK) {
+        ord_facts_problem(slot->facts, ORD_PROBLEM_INFRASTRUCTURE,
+                          "the result could not be written: %s", err.text);
+        _exit(ORD_CELL_INFRASTRUCTURE);
+    }
+    ord_arena_fini(&arena);
+    _exit(0);
+}
+
+static int spawn_cell(struct suite *s, struct slot *slot, struct ord_err *err)
+{
+    int pair[2];
+
+    memset(slot->facts, 0, sizeof *slot->facts);
+    if (pipe2(pair, O_CLOEXEC) != 0)
+        return ord_fail_errno(err, "pipe");
+    slot->pid = fork();
+    if (slot->pid == 0) {
+        close(pair[1]);
+        for (uint32_t i = 0; i < s->slot_count; i++) {
+            if (s->slots[i].control_fd >= 0)
+                close(s->slots[i].control_fd);
+        }
+        be_cell(s, slot, pair[0]);
+    }
+    close(pair[0]);
+    slot->control_fd = pair[1];
+    if (slot->pid < 0) {
+        slot->pid = 0;
+        return ord_fail_errno(err, "fork");
+    }
+    slot->pidfd = (int)syscall(SYS_pidfd_open, slot->pid, 0);
+    return slot->pidfd >= 0 ? ORD_OK : ord_fail_errno(err, "pidfd_open");
+}
+
+static void start_cell(struct suite *s, struct slot *slot, uint32_t index)
+{
+    const struct ord_cell *cell = &s->campaign->cells[index];
+    const char *missing = ord_target_missing(cell->target);
+    char name[NAME_MAX_SIZE];
+    struct ord_err err = {0};
+    int rc;
+
+    if (missing != NULL) {
+        judge_without_run(s, index,
+                          ord_arena_printf(s->arena,
+                                           "target %s needs the program '%s', "
+                                           "which is not installed",
+                                           cell->target->name, missing),
+                          NULL);
+        return;
+    }
+    slot->cell = index;
+    cell_name(cell, name, sizeof name);
+    rc = ord_path_join(slot->dir, s->dir, name, &err);
+    if (rc == ORD_OK && s->options->is_resumed) {
+        struct ord_cell_result *old = new_result(s);
+        struct ord_err ignored = {0};
+
+        if (old != NULL && read_result(s, slot->dir, old, &ignored)) {
+            keep_result(s, index, old);
+            return;
+        }
+        rc = ord_remove_all(slot->dir, &err);
+    }
+    if (rc == ORD_OK)
+        rc = ord_mkdir_all(slot->dir, &err);
+    if (rc == ORD_OK)
+        rc = spawn_cell(s, slot, &err);
+    if (rc != ORD_OK) {
+        judge_without_run(s, index, NULL, err.text);
+        return;
+    }
+    ord_progress_begin(&s->progress, (uint32_t)(slot - s->slots), cell->id,
+                       cell->about, cell->seed, ord_now_ns());
+}
+
+static void note_dead_cell(struct suite *s, struct slot *slot,
+                           const struct ord_exit *exit, const char *why)
+{
+    const struct ord_facts *facts = slot->facts;
+    char text[ORD_PROBLEM_SIZE + 128];
+
+    if (facts->problem_count > 0)
+        snprintf(text, sizeof text, "%s", facts->problems[0].text);
+    else if (exit->is_signal)
+        snprintf(text, sizeof text,
+                 "the cell's process was killed by signal %d", exit->code);
+    else
+        snprintf(text, sizeof text, "the cell left no result: %s", why);
+    judge_without_run(s, slot->cell, NULL, text);
+}
+
+static void end_cell(struct suite *s, struct slot *slot)
+{
+    struct ord_cell_result *result = new_result(s);
+    struct ord_exit exit = {0};
+    struct ord_err err = {0};
+
+    (void)ord_pidfd_reap(slot->pidfd, &exit, &err);
+    if (result != NULL && !exit.is_signal && exit.code == 0 &&
+        read_result(s, slot->dir, result, &err))
+        keep_result(s, slot->cell, result);
+    else
+        note_dead_cell(s, slot, &exit, err.text);
+    close(slot->pidfd);
+    if (slot->control_fd >= 0)
+        close(slot->control_fd);
+    slot->pid = 0;
+    slot->pidfd = -1;
+    slot->control_fd = -1;
+    if (s->results[slot->cell] != NULL)
+        ord_progress_end(&s->progress, (uint32_t)(slot - s->slots),
+                         s->results[slot->cell], ord_now_ns());
+}
+
+/* ---- the loop
+ * ------------------------------------------------------------------------- */
+
+static bool may_start(const struct suite *s)
+{
+    if (s->next >= s->campaign->cell_count || s->interrupts > 0)
+        return false;
+    if (s->options->fail_fast > 0 && s->bad_count >= s->options->fail_fast)
+        return false;
+    return s->campaign->budget_ns == 0 ||
+           ord_now_ns() - s->begin_ns < s->campaign->budget_ns;
+}
+
+static bool is_of_shard(const struct suite *s, uint32_t index)
+{
+    return s->options->shard_count == 0 ||
+           index % s->options->shard_count == s->options->shard - 1;
+}
+
+static void fill_slots(struct suite *s)
+{
+    for (uint32_t i = 0; i < s->slot_count; i++) {
+        while (s->slots[i].pid == 0 && may_start(s)) {
+            uint32_t index = s->next++;
+
+            if (is_of_shard(s, index))
+                start_cell(s, &s->slots[i], index);
+        }
+    }
+}
+
+static uint32_t running(const struct suite *s)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < s->slot_count; i++)
+        count += s->slots[i].pid != 0;
+    return count;
+}
+
+static void interrupt(struct suite *s)
+{
+    struct signalfd_siginfo info;
+
+    if (read(s->signal_fd, &info, sizeof info) != (ssize_t)sizeof info)
+        return;
+    s->interrupts++;
+    for (uint32_t i = 0; i < s->slot_count; i++) {
+        struct slot *slot = &s->slots[i];
+
+        if (slot->pid != 0 && s->interrupts > 1)
+            (void)kill(slot->pid, SIGKILL);
+        if (slot->control_fd >= 0)
+            close(slot->control_fd);
+        slot->control_fd = -1;
+    }
+    ord_progress_say(&s->progress,
+                     s->interrupts == 1
+                         ? "interrupted: finishing the running cells; once "
+                           "more stops at once"
+                         : "stopped",
+                     ord_now_ns());
+}
+
+static void update_progress(struct suite *s)
+{
+    int64_t now_ns = ord_now_ns();
+
+    for (uint32_t i = 0; i < s->slot_count; i++) {
+        if (s->slots[i].pid != 0)
+            ord_progress_update(&s->progress, i,
+                                ord_phase_name(s->slots[i].facts->phase),
+                                s->slots[i].facts->ok, now_ns);
+    }
+}
+
+static void wait_for_something(struct suite *s)
+{
+    struct pollfd fds[SLOTS_MAX + 1];
+    nfds_t count = 0;
+
+    fds[count++] = (struct pollfd){.fd = s->signal_fd, .events = POLLIN};
+    for (uint32_t i = 0; i < s->slot_count; i++)
+        fds[count++] =
+            (struct pollfd){.fd = s->slots[i].pid != 0 ? s->slots[i].pidfd : -1,
+                            .events = POLLIN};
+    (void)poll(fds, count, TICK_MS);
+    if ((fds[0].revents & POLLIN) != 0)
+        interrupt(s);
+    for (uint32_t i = 0; i < s->slot_count; i++) {
+        if ((fds[i + 1].revents & POLLIN) != 0 && s->slots[i].pid != 0)
+            end_cell(s, &s->slots[i]);
+    }
+}
+
+/* ---- the whole
+ * ---------------------------------------------------------------------------
+ */
+
+static int open_slots(struct suite *s, struct ord_err *err)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    uint32_t want = s->options->parallel;
+
+    if (want == 0)
+        want = s->campaign->parallel;
+    if (want == 0)
+        want = cores > 1 ? (uint32_t)cores : 1;
+    s->slot_count = want < SLOTS_MAX ? want : SLOTS_MAX;
+    for (uint32_t i = 0; i < s->slot_count; i++) {
+        void *at = mmap(NULL, sizeof(struct ord_facts), PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+        if (at == MAP_FAILED)
+            return ord_fail_errno(err, "shared memory");
+        s->slots[i] = (struct slot){.facts = at, .pidfd = -1, .control_fd = -1};
+    }
+    return ORD_OK;
+}
+
+static int open_signals(struct suite *s, sigset_t *old, struct ord_err *err)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    if (sigprocmask(SIG_BLOCK, &set, old) != 0)
+        return ord_fail_errno(err, "sigprocmask");
+    s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return s->signal_fd >= 0 ? ORD_OK : ord_fail_errno(err, "signalfd");
+}
+
+static int finish(struct suite *s, struct ord_campaign_result *out,
+                  struct ord_err *err)
+{
+    const struct ord_cell_result **kept =
+        ord_arena_zalloc(s->arena, s->campaign->cell_count, sizeof *kept);
+    char path[ORD_PATH_MAX];
+    int rc;
+
+    if (kept == NULL)
+        return ord_fail(err, ORD_ENOMEM, "results");
+    *out = (struct ord_campaign_result){
+        .name = s->campaign->name,
+        .cells = kept,
+        .wall_ms = (double)(ord_now_ns() - s->begin_ns) / 1e6};
+    for (uint32_t i = 0; i < s->campaign->cell_count; i++) {
+        if (s->results[i] != NULL)
+            kept[out->cell_count++] = s->results[i];
+    }
+    ord_campaign_judge(out);
+    rc = ord_path_join(path, s->dir, ORD_REPORT_FILE, err);
+    if (rc == ORD_OK)
+        rc = ord_campaign_html(out, path, err);
+    if (rc == ORD_OK)
+        rc = ord_path_join(path, s->dir, ORD_RESULT_FILE, err);
+    return rc == ORD_OK ? ord_campaign_write(out, path, err) : rc;
+}
+
+static int run_all(struct suite *s, struct ord_campaign_result *out,
+                   struct ord_err *err)
+{
+    ord_progress_init(&s->progress, STDERR_FILENO, &s->options->term,
+                      s->campaign->cell_count);
+    do {
+        fill_slots(s);
+        wait_for_something(s);
+        update_progress(s);
+    } while (running(s) > 0 || may_start(s));
+    ord_progress_fini(&s->progress);
+    if (s->interrupts > 1)
+        return ord_fail(err, ORD_EDIED,
+                        "stopped by a second interrupt; what was recorded is "
+                        "in %s",
+                        s->dir);
+    return finish(s, out, err);
+}
+
+int ord_suite_run(const struct ord_campaign *campaign,
+                  const struct ord_suite_options *options,
+                  struct ord_arena *arena, struct ord_campaign_result *out,
+                  const char **dir, struct ord_err *err)
+{
+    struct suite *s = ord_arena_zalloc(arena, 1, sizeof *s);
+    sigset_t old;
+    int rc;
+
+    if (s == NULL)
+        return ord_fail(err, ORD_ENOMEM, "campaign");
+    *s = (struct suite){.campaign = campaign,
+                        .options = options,
+                        .arena = arena,
+                        .signal_fd = -1,
+                        .begin_ns = ord_now_ns()};
+    s->results =
+        ord_arena_zalloc(arena, campaign->cell_count, sizeof *s->results);
+    if (s->results == NULL)
+        return ord_fail(err, ORD_ENOMEM, "%u cells", campaign->cell_count);
+    rc = ord_sandbox_probe(err);
+    if (rc == ORD_OK)
+        rc = make_dir(s, err);
+    if (rc != ORD_OK)
+        return rc;
+    *dir = s->dir;
+    rc = open_signals(s, &old, err);
+    if (rc == ORD_OK)
+        rc = open_slots(s, err);
+    if (rc == ORD_OK)
+        rc = run_all(s, out, err);
+    for (uint32_t i = 0; i < s->slot_count; i++) {
+        if (s->slots[i].facts != NULL)
+            (void)munmap(s->slots[i].facts, sizeof *s->slots[i].facts);
+    }
+    if (s->signal_fd >= 0)
+        close(s->signal_fd);
+    (void)sigprocmask(SIG_SETMASK, &old, NULL);
+    return rc;
+}
