@@ -160,8 +160,8 @@ bool trial_passes(struct trial *trial, uint32_t from, uint32_t to)
 int trial_fault(struct trial *trial, uint64_t fault_id, uint32_t from,
                 uint32_t to, const struct ord_link *change)
 {
-    int rc = ord_wire_overlay(trial->wire, fault_id, from, to, change,
-                              &trial->err);
+    int rc =
+        ord_wire_overlay(trial->wire, fault_id, from, to, change, &trial->err);
 
     return rc == ORD_OK ? ord_wire_commit(trial->wire, &trial->err) : rc;
 }

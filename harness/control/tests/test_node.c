@@ -101,8 +101,7 @@ static int stop_then_kill(struct trial *t)
     CHECK(shell(t, 1, "trap '' TERM; echo up; while :; do sleep 1; done") ==
           ORD_OK);
     CHECK(log_gets(t, 1, "up"));
-    CHECK(ord_node_stop(t->cluster, 1, 50 * ORD_MS, &ended, &t->err) ==
-          ORD_OK);
+    CHECK(ord_node_stop(t->cluster, 1, 50 * ORD_MS, &ended, &t->err) == ORD_OK);
     CHECK(ended.is_signal && ended.code == SIGKILL);
     CHECK(phase(t, 1) == ORD_NODE_KILLED);
     return 0;
@@ -115,8 +114,7 @@ static int kill_daemons(struct trial *t)
 
     CHECK(shell(t, 1,
                 "setsid sh -c 'setsid sh -c \"while :; do echo x >> d; "
-                "sleep 0.01; done\" & exit 0' & echo up; sleep 100") ==
-          ORD_OK);
+                "sleep 0.01; done\" & exit 0' & echo up; sleep 100") == ORD_OK);
     CHECK(log_gets(t, 1, "up"));
     for (int i = 0; i < 300 && file_size(t, "d") < 4; i++)
         trial_sleep_ms(10);
@@ -186,8 +184,9 @@ static int crashes_are_noticed(struct trial *t)
 
 static int log_has_a_limit(struct trial *t)
 {
-    CHECK(shell(t, 1, "yes 0123456789 | head -c 3000000; echo > done; "
-                      "sleep 100") == ORD_OK);
+    CHECK(shell(t, 1,
+                "yes 0123456789 | head -c 3000000; echo > done; "
+                "sleep 100") == ORD_OK);
     CHECK(await_event(t).kind == ORD_EVENT_LOG_FULL);
     for (int i = 0; i < 300 && file_size(t, "done") < 0; i++)
         trial_sleep_ms(10);
