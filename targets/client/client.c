@@ -1,6 +1,7 @@
 #include "targets/client/client.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@ enum {
     ARENA_SIZE_MAX = 64 << 20,
     READY_MS = 950, /* of the second that the contract gives */
     PRIMARY_MS = 280,
+    PAUSE_MS_MAX = 60000,
 };
 
 /* ---- helpers ------------------------------------------------------------ */
@@ -40,6 +42,22 @@ void ord_client_conclude(struct ord_client_done *done,
     va_start(args, format);
     (void)vsnprintf(done->error, sizeof done->error, format, args);
     va_end(args);
+}
+
+void ord_client_pause(int64_t ms)
+{
+    int64_t until_ns =
+        ord_now_ns() + (ms < PAUSE_MS_MAX ? ms : PAUSE_MS_MAX) * ORD_MS;
+
+    for (;;) {
+        int64_t left_ns = until_ns - ord_now_ns();
+        struct timespec left = {.tv_sec = left_ns / ORD_S,
+                                .tv_nsec = left_ns % ORD_S};
+
+        if (left_ns <= 0)
+            return;
+        (void)ppoll(NULL, 0, &left, NULL);
+    }
 }
 
 struct ord_client_value ord_client_int(int64_t number)

@@ -152,6 +152,10 @@ void ord_client_conclude(struct ord_client_done *done,
                          enum ord_client_type type, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Blocks for that long, at most a minute.  A client whose database refuses at
+ * once pauses before it says so, or it would fill the history with refusals. */
+void ord_client_pause(int64_t ms);
+
 struct ord_client_value ord_client_int(int64_t number);
 /* Borrows text. */
 struct ord_client_value ord_client_text(struct ord_bytes text);

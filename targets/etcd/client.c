@@ -7,7 +7,7 @@
 
 #include "harness/base/clock.h"
 
-enum { PROBE_ARENA_MAX = 1 << 20 };
+enum { PROBE_ARENA_MAX = 1 << 20, REFUSED_PAUSE_MS = 20 };
 
 struct etcd_client {
     const struct ord_client_init *init;
@@ -127,6 +127,8 @@ static void etcd_invoke(void *state, const struct ord_client_op *op,
     done->received_ns = conn->received_ns;
     done->epoch = reply.term;
     done->position = reply.revision;
+    if (end == ETCD_NOT_SENT || end == ETCD_REFUSED)
+        ord_client_pause(REFUSED_PAUSE_MS);
     if (end != ETCD_DONE) {
         ord_client_conclude(done, conclude(end, op->f == ORD_CLIENT_READ), "%s",
                             conn->why);

@@ -59,9 +59,11 @@ class Node:
         return value, node, epoch, position, sent_ns, received_ns
 
     def connect(self, deadline):
-        left = max(deadline - time.monotonic(), 0.001)
+        # A third of the time, so that there is some left to ask another node.
+        left = max((deadline - time.monotonic()) / 3, 0.001)
         self.socket = socket.create_connection(self.address, left)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.settimeout(left)
         self.file = self.socket.makefile("rb")
         self.send(["META", "ON"])
         self.read()

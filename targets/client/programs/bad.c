@@ -8,21 +8,18 @@
  *
  * It misbehaves by itself and uses the library for the good answers only.
  */
-#include <limits.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "harness/base/buf.h"
-#include "harness/base/clock.h"
 #include "harness/base/file.h"
 #include "targets/client/client.h"
 
 enum {
     EXIT_USAGE = 64,
     EXIT_BAD = 3,
-    HANG_MS = 600000, /* nothing waits for ever, not even this */
+    HANG_MINUTES = 10,
     SLOW_START_MS = 3000,
     LONG_SIZE = 10 << 20,
 };
@@ -59,18 +56,11 @@ struct bad {
     int64_t good_count; /* answers still to be good; of slow-start: ms */
 };
 
-/* Does nothing for that long, whatever signals say. */
-static void linger(int64_t ms)
+/* Nothing waits for ever, not even this. */
+static void hang(void)
 {
-    int64_t until_ns = ord_now_ns() + ms * ORD_MS;
-
-    for (;;) {
-        int64_t left_ms = (until_ns - ord_now_ns()) / ORD_MS;
-
-        if (left_ms <= 0)
-            return;
-        (void)poll(NULL, 0, left_ms > INT_MAX ? INT_MAX : (int)left_ms);
-    }
+    for (int minutes = 0; minutes < HANG_MINUTES; minutes++)
+        ord_client_pause(60000);
 }
 
 static void say(struct ord_bytes text)
@@ -121,7 +111,7 @@ static void misbehave(enum way way, int64_t id)
 {
     switch (way) {
     case WAY_HANG:
-        linger(HANG_MS);
+        hang();
         return;
     case WAY_EXIT:
         exit(EXIT_BAD);
@@ -136,11 +126,11 @@ static void misbehave(enum way way, int64_t id)
         return;
     case WAY_WRONG_ID:
         say_answer(id + 1000, "ok");
-        linger(HANG_MS); /* the right answer never comes */
+        hang(); /* the right answer never comes */
         return;
     case WAY_BAD_TYPE:
         say_answer(id, "maybe");
-        linger(HANG_MS);
+        hang();
         return;
     default:
         return;
@@ -195,6 +185,6 @@ int main(int argc, char **argv)
     if (bad.way == WAY_DIE_AT_START)
         return EXIT_BAD;
     if (bad.way == WAY_SLOW_START)
-        linger(bad.good_count);
+        ord_client_pause(bad.good_count);
     return ord_client_main(1, argv, &ops);
 }

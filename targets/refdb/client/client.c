@@ -7,7 +7,11 @@
 
 #include "harness/base/clock.h"
 
-enum { MEMORY_SIZE_MAX = 64 << 20, REDISCOVER_MAX = 1000000 };
+enum {
+    MEMORY_SIZE_MAX = 64 << 20,
+    REDISCOVER_MAX = 1000000,
+    REFUSED_PAUSE_MS = 20,
+};
 
 /* One row for each way a call can end. */
 static const uint8_t conclusion[] = {

@@ -1,7 +1,5 @@
 #include "targets/refdb/client/route.h"
 
-#include <poll.h>
-
 #include "harness/base/clock.h"
 
 enum {
@@ -126,16 +124,6 @@ static int32_t first_node(struct kv_client *client)
     return client->leader;
 }
 
-static void pause_until(int64_t deadline_ns)
-{
-    int64_t left_ms = (deadline_ns - ord_now_ns()) / ORD_MS;
-
-    if (left_ms > PAUSE_MS)
-        left_ms = PAUSE_MS;
-    if (left_ms > 0)
-        (void)poll(NULL, 0, (int)left_ms);
-}
-
 void kv_ask_leader(struct kv_client *client, struct kv_call *call, bool follows)
 {
     /* No new round after half the time: an answer must still be possible. */
@@ -161,7 +149,7 @@ void kv_ask_leader(struct kv_client *client, struct kv_call *call, bool follows)
         if (node == ORD_CLIENT_NO_NODE) {
             if (ord_now_ns() >= give_up_ns)
                 return;
-            pause_until(give_up_ns);
+            ord_client_pause(PAUSE_MS);
             asked = 0;
             node = client->init->home;
         }
