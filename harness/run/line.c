@@ -6,6 +6,7 @@ void ord_line_init(const struct ord_cell *cell, uint32_t worker,
                    int64_t process, struct ord_buf *out)
 {
     uint32_t home = worker % cell->node_count + 1;
+    bool is_next = false;
 
     ord_buf_printf(out, "{\"ordeal\":1,\"node\":\"n%u\",\"ip\":\"10.77.0.%u\"",
                    home, home + 10);
@@ -20,8 +21,11 @@ void ord_line_init(const struct ord_cell *cell, uint32_t worker,
                    (long long)(cell->timeout_ns / 1000000),
                    cell->workload->name);
     for (uint32_t i = 0; i < cell->setting_count; i++) {
-        if (i > 0)
+        if (cell->settings[i].value[0] == '\0')
+            continue;
+        if (is_next)
             ord_buf_char(out, ',');
+        is_next = true;
         ord_buf_json(out, ord_bytes_of(cell->settings[i].name));
         ord_buf_char(out, ':');
         ord_buf_json(out, ord_bytes_of(cell->settings[i].value));

@@ -45,6 +45,7 @@ struct suite {
     uint32_t slot_count;
     const struct ord_cell_result **results; /* by cell; NULL: not run */
     char dir[ORD_PATH_MAX];
+    pid_t pid; /* our own */
     int signal_fd;
     int64_t begin_ns;
     uint32_t next;      /* cell to start */
@@ -177,8 +178,8 @@ static _Noreturn void be_cell(struct suite *s, struct slot *slot,
     struct ord_err err = {0};
 
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() == 1)
-        _exit(ORD_CELL_INFRASTRUCTURE); /* we were too late for that */
+    if (getppid() != s->pid)
+        _exit(ORD_CELL_INFRASTRUCTURE); /* it died before that */
     (void)prctl(PR_SET_NAME, "ordeal-cell");
     (void)setpgid(0, 0); /* Ctrl-C is for `ordeal run` alone */
     ord_arena_init(&arena, CELL_ARENA_SIZE_MAX);
@@ -491,6 +492,7 @@ int ord_suite_run(const struct ord_campaign *campaign,
     *s = (struct suite){.campaign = campaign,
                         .options = options,
                         .arena = arena,
+                        .pid = getpid(),
                         .signal_fd = -1,
                         .begin_ns = ord_now_ns()};
     s->results =

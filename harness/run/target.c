@@ -37,7 +37,7 @@ static int read_setting(const struct ord_yaml *from, const char *name,
     const struct ord_yaml *values = NULL;
     const char *whom = "node";
     const struct ord_yaml_field fields[] = {
-        {"default", ORD_YAML_TEXT, &to->preset, 0, 0, true},
+        {"default", ORD_YAML_TEXT, &to->preset, 0, 0, false},
         {"about", ORD_YAML_TEXT, &to->about, 0, 0, false},
         {"values", ORD_YAML_STRINGS, &values, 0, 0, false},
         {"to", ORD_YAML_TEXT, &whom, 0, 0, false},
@@ -46,6 +46,7 @@ static int read_setting(const struct ord_yaml *from, const char *name,
     int rc;
 
     to->name = name;
+    to->preset = "";
     rc = ord_yaml_read(from, fields, err);
     if (rc == ORD_OK && values != NULL)
         rc = ord_yaml_argv(values, arena, &to->values, err);
@@ -302,7 +303,7 @@ static uint32_t put_settings(const struct ord_template *in,
             ord_target_setting(in->target, in->settings[i].name);
 
         ORD_ASSERT(spec != NULL);
-        if (!spec->is_for_client)
+        if (!spec->is_for_client && in->settings[i].value[0] != '\0')
             out[used++] = ord_arena_printf(arena, "--%s=%s", spec->name,
                                            in->settings[i].value);
     }

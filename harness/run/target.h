@@ -16,7 +16,7 @@
 
 struct ord_setting_spec {
     const char *name;
-    const char *preset;
+    const char *preset;        /* "": not passed on unless it is set */
     const char *about;         /* NULL: nothing said */
     const char *const *values; /* NULL: any text; else NULL at the end */
     bool is_for_client;        /* not passed to the nodes */

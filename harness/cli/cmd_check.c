@@ -1,0 +1,328 @@
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "harness/cli/cli.h"
+#include "harness/report/explain.h"
+#include "harness/report/result.h"
+
+enum { PICKED_MAX = 32, OUTPUT_SIZE_MAX = 256 << 20, MEMORY_PRESET_GIB = 8 };
+
+static const char help[] =
+    "ordeal check HISTORY [--checker NAME]... [--model NAME] [--keyed]\n"
+    "             [--format own|edn|jsonl|text] [--budget STEPS] [--memory "
+    "BYTES] [--json]\n"
+    "Judges a history: a run's folder, a file, or - for standard input; plain "
+    "or gzip.\nWithout --checker: the checkers that the run itself used, else "
+    "those that fit its\noperations.  --model (register, cas-register) is for "
+    "linearizable.  --keyed reads a\nvalue [k v] as key and value, as Jepsen's "
+    "independent tuples are.\n";
+
+struct picked {
+    const struct ord_checker *checker;
+    const char *model;
+};
+
+struct args {
+    struct ord_history_options how;
+    struct picked picked[PICKED_MAX];
+    uint32_t count;
+    const char *model;
+    uint64_t steps;
+    uint64_t memory;
+    bool is_json;
+    bool is_help;
+};
+
+/* ---- arguments -------------------------------------------------------------
+ */
+
+static int pick(const struct ord_cli *cli, struct args *args, const char *name,
+                const char *model)
+{
+    const struct ord_checker *checker = ord_checker_find(name);
+
+    if (checker == NULL)
+        return ord_usage(cli, "there is no checker '%s'", name);
+    if (args->count == PICKED_MAX)
+        return ord_usage(cli, "more than %d checkers", PICKED_MAX);
+    args->picked[args->count++] = (struct picked){checker, model};
+    return 0;
+}
+
+static int take_format(const struct ord_cli *cli, struct args *args,
+                       const char *name)
+{
+    static const struct {
+        const char *name;
+        enum ord_history_format format;
+    } formats[] = {
+        {"own", ORD_FORMAT_OWN},
+        {"edn", ORD_FORMAT_EDN},
+        {"jsonl", ORD_FORMAT_JSONL},
+        {"text", ORD_FORMAT_TEXT},
+    };
+
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        if (strcmp(formats[i].name, name) == 0) {
+            args->how.format = formats[i].format;
+            return 0;
+        }
+    }
+    return ord_usage(cli,
+                     "--format: expected own, edn, jsonl or text, found "
+                     "'%s'",
+                     name);
+}
+
+static int take_model(const struct ord_cli *cli, struct args *args,
+                      const char *name)
+{
+    for (const char *const *m = ord_checker_models(); *m != NULL; m++) {
+        if (strcmp(*m, name) == 0) {
+            args->model = *m;
+            return 0;
+        }
+    }
+    return ord_usage(cli, "there is no model '%s' (see `ordeal list models`)",
+                     name);
+}
+
+static int take(const struct ord_cli *cli, struct args *args, int option)
+{
+    switch (option) {
+    case 'c':
+        return pick(cli, args, optarg, NULL);
+    case 'm':
+        return take_model(cli, args, optarg);
+    case 'k':
+        args->how.is_keyed = true;
+        return 0;
+    case 'f':
+        return take_format(cli, args, optarg);
+    case 'b':
+        return ord_parse_count(optarg, &args->steps) && args->steps > 0
+                   ? 0
+                   : ord_usage(cli, "--budget: '%s' is no number of steps",
+                               optarg);
+    case 'y':
+        return ord_parse_count(optarg, &args->memory) && args->memory > 0
+                   ? 0
+                   : ord_usage(cli, "--memory: '%s' is no number of bytes",
+                               optarg);
+    case 'j':
+        args->is_json = true;
+        return 0;
+    case 'h':
+        args->is_help = true;
+        return 0;
+    default:
+        return ord_usage(cli, "bad option");
+    }
+}
+
+static int parse(const struct ord_cli *cli, struct args *args)
+{
+    static const struct option options[] = {
+        {"checker", required_argument, NULL, 'c'},
+        {"model", required_argument, NULL, 'm'},
+        {"keyed", no_argument, NULL, 'k'},
+        {"format", required_argument, NULL, 'f'},
+        {"budget", required_argument, NULL, 'b'},
+        {"memory", required_argument, NULL, 'y'},
+        {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
+    };
+    int option;
+
+    while ((option = getopt_long(cli->argc, cli->argv, "", options, NULL)) !=
+           -1) {
+        int code = take(cli, args, option);
+        if (code != 0)
+            return code;
+    }
+    if (!args->is_help && optind + 1 != cli->argc)
+        return ord_usage(cli, "expected one HISTORY");
+    return 0;
+}
+
+/* ---- which checkers
+ * ---------------------------------------------------------- */
+
+/* The recorder wrote "checks":[{"name":..,"model":..}] into the meta. */
+static void pick_from_meta(const char *meta, struct ord_arena *arena,
+                           struct args *args)
+{
+    struct ord_json in = {.at = meta, .end = meta + strlen(meta)};
+    struct ord_bytes key;
+    bool more = ord_json_enter(&in, '{');
+
+    while (more && ord_json_member(&in, &key)) {
+        if (!ord_bytes_is(key, "checks")) {
+            if (!ord_json_skip(&in))
+                return;
+            continue;
+        }
+        if (!ord_json_enter(&in, '['))
+            return;
+        while (ord_json_element(&in)) {
+            struct ord_bytes name = {0};
+            struct ord_bytes model = {0};
+            struct picked found;
+
+            if (!ord_json_enter(&in, '{'))
+                return;
+            while (ord_json_member(&in, &key)) {
+                if (!ord_json_string(&in, ord_bytes_is(key, "name") ? &name
+                                                                    : &model))
+                    return;
+            }
+            if (!ord_json_left(&in, '}'))
+                return;
+            found.checker = ord_checker_find(ord_arena_copy(arena, name));
+            found.model = model.size > 0 ? ord_arena_copy(arena, model) : NULL;
+            if (found.checker != NULL && args->count < PICKED_MAX)
+                args->picked[args->count++] = found;
+        }
+        return;
+    }
+}
+
+static void pick_by_operations(const struct ord_cli *cli,
+                               const struct ord_history *history,
+                               struct args *args)
+{
+    bool has[ORD_F_COUNT] = {false};
+
+    ORD_OPS (history, op) {
+        if (op->process != ORD_PROCESS_NEMESIS)
+            has[op->f] = true;
+    }
+    (void)pick(cli, args, "stats", NULL);
+    if (has[ORD_F_WRITE] || has[ORD_F_CAS])
+        (void)pick(cli, args, "linearizable",
+                   has[ORD_F_CAS] ? "cas-register" : "register");
+    if (has[ORD_F_ADD] || has[ORD_F_APPEND]) {
+        (void)pick(cli, args, "lost", NULL);
+        (void)pick(cli, args, "convergence", NULL);
+        (void)pick(cli, args, "stale", NULL);
+    }
+}
+
+static void choose(const struct ord_cli *cli, const struct ord_history *history,
+                   struct ord_arena *arena, struct args *args)
+{
+    if (args->count == 0 && args->model != NULL)
+        (void)pick(cli, args, "linearizable", args->model);
+    if (args->count == 0)
+        pick_from_meta(ord_history_meta(history), arena, args);
+    if (args->count == 0)
+        pick_by_operations(cli, history, args);
+    for (uint32_t i = 0; i < args->count; i++) {
+        struct picked *p = &args->picked[i];
+
+        if (strcmp(p->checker->name, "linearizable") != 0)
+            p->model = NULL;
+        else if (args->model != NULL)
+            p->model = args->model;
+        else if (p->model == NULL)
+            p->model = "cas-register";
+    }
+}
+
+/* ---- checking
+ * ------------------------------------------------------------------ */
+
+static int check(const struct ord_history *history, const struct args *args,
+                 struct ord_arena *arena, struct ord_check_result *results,
+                 struct ord_err *err)
+{
+    int rc = ORD_OK;
+
+    for (uint32_t i = 0; i < args->count && rc == ORD_OK; i++) {
+        const struct picked *p = &args->picked[i];
+        struct ord_verdict *verdict =
+            ord_arena_zalloc(arena, 1, sizeof *verdict);
+        struct ord_arena scratch;
+        const struct ord_check_in in = {
+            .history = history,
+            .arena = &scratch,
+            .steps_max = args->steps,
+            .model = p->model,
+        };
+
+        if (verdict == NULL)
+            return ord_fail(err, ORD_ENOMEM, "verdicts");
+        ord_arena_init(&scratch, args->memory);
+        ord_check_run(p->checker, &in, verdict);
+        rc = ord_check_result_set(&results[i], arena, p->checker->name,
+                                  p->model, ORD_EXPECT_PASS, verdict, err);
+        ord_arena_fini(&scratch);
+    }
+    return rc;
+}
+
+static int print(const struct ord_history *history, const struct args *args,
+                 const struct ord_check_result *results)
+{
+    const struct ord_term term = ord_term_of(STDOUT_FILENO);
+    struct ord_buf out;
+    int code;
+
+    if (ord_history_torn_size(history) > 0)
+        fprintf(stderr,
+                "ordeal: the recording was cut: read to its last whole record, "
+                "%llu bytes behind it are left out\n",
+                (unsigned long long)ord_history_torn_size(history));
+    ord_buf_init(&out, OUTPUT_SIZE_MAX);
+    if (args->is_json) {
+        ord_checks_to_json(results, args->count, &out);
+        ord_buf_char(&out, '\n');
+    } else {
+        ord_explain_checks(history, results, args->count, &term, &out);
+    }
+    code = ord_say(STDOUT_FILENO, &out);
+    ord_buf_fini(&out);
+    return code != 0
+               ? code
+               : ord_cell_verdict_exit(ord_checks_worst(results, args->count));
+}
+
+int ord_cmd_check(const struct ord_cli *cli)
+{
+    struct args args = {
+        .steps = 1000000000,
+        .memory = (uint64_t)MEMORY_PRESET_GIB << 30,
+    };
+    struct ord_check_result results[PICKED_MAX];
+    struct ord_history *history = NULL;
+    char path[ORD_PATH_MAX];
+    struct ord_arena arena;
+    struct ord_err err = {0};
+    int code = parse(cli, &args);
+
+    if (code != 0)
+        return code;
+    if (args.is_help) {
+        fputs(help, stdout);
+        return 0;
+    }
+    args.how.size_max = args.memory;
+    ord_arena_init(&arena, args.memory);
+    if (ord_history_path(cli->argv[optind], path, &err) != ORD_OK ||
+        ord_history_open(path, &args.how, &history, &err) != ORD_OK) {
+        code = ord_complain(&err);
+    } else {
+        choose(cli, history, &arena, &args);
+        if (check(history, &args, &arena, results, &err) != ORD_OK)
+            code = ord_complain(&err);
+        else
+            code = print(history, &args, results);
+    }
+    ord_history_free(&history);
+    ord_arena_fini(&arena);
+    return code;
+}

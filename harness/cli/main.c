@@ -1,0 +1,181 @@
+/* ordeal: replicated databases on trial. */
+#include <errno.h>
+#include <libgen.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "harness/cli/cli.h"
+#include "harness/run/conductor.h"
+
+static const struct {
+    const char *name;
+    int (*run)(const struct ord_cli *cli);
+    const char *about;
+} commands[] = {
+    {"run", ord_cmd_run, "CAMPAIGN   put databases on trial, print verdicts"},
+    {"plan", ord_cmd_plan, "CAMPAIGN  print what a run would do"},
+    {"check", ord_cmd_check, "HISTORY  judge a recorded history"},
+    {"show", ord_cmd_show, "HISTORY   page through a history"},
+    {"report", ord_cmd_report, "RUN     write a run's report again"},
+    {"export", ord_cmd_export, "HISTORY a history as EDN or JSON lines"},
+    {"list", ord_cmd_list,
+     "WHAT      checkers, models, nemeses, workloads, "
+     "targets"},
+};
+
+static void print_help(FILE *to)
+{
+    fputs("ordeal puts replicated databases on trial.\n\n", to);
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        fprintf(to, "  ordeal %s %s\n", commands[i].name, commands[i].about);
+    fputs("\n`ordeal COMMAND --help` tells more.  A HISTORY may be a run's "
+          "folder, a file, or -.\n"
+          "Exit: 0 pass, 1 violation, 2 liveness, 3 unknown, 4 vacuous, "
+          "5 infrastructure,\n      6 unexpected pass, 64 usage.\n",
+          to);
+}
+
+int ord_usage(const struct ord_cli *cli, const char *format, ...)
+{
+    va_list args;
+
+    fprintf(stderr, "ordeal %s: ", cli->argv[0]);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fprintf(stderr, " (see `ordeal %s --help`)\n", cli->argv[0]);
+    return ORD_EXIT_USAGE;
+}
+
+int ord_complain(const struct ord_err *err)
+{
+    fprintf(stderr, "ordeal: %s\n", err->text);
+    switch (err->rc) {
+    case ORD_EUSAGE:
+    case ORD_EFORMAT:
+    case ORD_ENOTFOUND:
+        return ORD_EXIT_USAGE;
+    default:
+        return ORD_CELL_INFRASTRUCTURE;
+    }
+}
+
+int ord_say(int fd, struct ord_buf *text)
+{
+    struct ord_err err = {0};
+
+    if (text->failed) {
+        ord_fail(&err, ORD_ENOMEM, "the output is too large");
+        return ord_complain(&err);
+    }
+    if (ord_write_all(fd, ord_buf_bytes(text), &err) != ORD_OK) {
+        ord_wrap(&err, "standard output");
+        return ord_complain(&err);
+    }
+    return 0;
+}
+
+bool ord_parse_count(const char *text, uint64_t *out)
+{
+    char *end = NULL;
+
+    errno = 0;
+    *out = strtoull(text, &end, 10);
+    return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0;
+}
+
+int ord_campaign_arg(const struct ord_cli *cli, struct ord_campaign_args *args,
+                     int option, const char *value)
+{
+    struct ord_campaign_options *options = &args->options;
+    char *equals;
+
+    switch (option) {
+    case 'o':
+        options->only = value;
+        return 0;
+    case 'n':
+        if (!ord_parse_count(value, &args->seed))
+            return ord_usage(cli, "--seed: '%s' is no number", value);
+        options->seed = &args->seed;
+        return 0;
+    default:
+        break;
+    }
+    equals = strchr(value, '=');
+    if (equals == NULL || equals == value)
+        return ord_usage(cli, "--set: expected key=value, found '%s'", value);
+    if (options->set_count == ORD_SETS_MAX)
+        return ord_usage(cli, "more than %d times --set", ORD_SETS_MAX);
+    *equals = '\0'; /* argv is ours to cut */
+    args->sets[options->set_count++] = (struct ord_setting){value, equals + 1};
+    options->sets = args->sets;
+    return 0;
+}
+
+int ord_history_path(const char *run_or_file, char out[ORD_PATH_MAX],
+                     struct ord_err *err)
+{
+    struct stat info;
+
+    if (strcmp(run_or_file, "-") != 0 && stat(run_or_file, &info) == 0 &&
+        S_ISDIR(info.st_mode))
+        return ord_path_join(out, run_or_file, ORD_HISTORY_FILE, err);
+    if (snprintf(out, ORD_PATH_MAX, "%s", run_or_file) >= ORD_PATH_MAX)
+        return ord_fail(err, ORD_EUSAGE, "the path is too long");
+    return ORD_OK;
+}
+
+static int find_folders(struct ord_cli *cli, struct ord_err *err)
+{
+    char path[ORD_PATH_MAX];
+    ssize_t size = readlink("/proc/self/exe", path, sizeof path - 1);
+    const char *targets = getenv("ORDEAL_TARGETS");
+
+    if (size < 0)
+        return ord_fail_errno(err, "read /proc/self/exe");
+    path[size] = '\0';
+    snprintf(cli->bin_dir, sizeof cli->bin_dir, "%s", dirname(path));
+    if (targets != NULL && targets[0] != '\0') {
+        snprintf(cli->targets_dir, sizeof cli->targets_dir, "%s", targets);
+        return ORD_OK;
+    }
+    return ord_path_join(cli->targets_dir, cli->bin_dir,
+                         "../share/ordeal/targets", err);
+}
+
+int main(int argc, char **argv)
+{
+    static struct ord_cli cli;
+    struct ord_err err = {0};
+
+    (void)signal(SIGPIPE, SIG_IGN); /* write errors are looked at instead */
+    if (argc < 2) {
+        print_help(stderr);
+        return ORD_EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+        print_help(stdout);
+        return 0;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        puts("ordeal " ORD_VERSION);
+        return 0;
+    }
+    if (find_folders(&cli, &err) != ORD_OK)
+        return ord_complain(&err);
+    cli.argc = argc - 1;
+    cli.argv = argv + 1;
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        if (strcmp(commands[i].name, argv[1]) == 0)
+            return commands[i].run(&cli);
+    }
+    fprintf(stderr, "ordeal: there is no command '%s' (see `ordeal --help`)\n",
+            argv[1]);
+    return ORD_EXIT_USAGE;
+}
