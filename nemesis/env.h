@@ -52,6 +52,10 @@ struct ord_nemesis_env {
 /* Zero claims; the caller then sets cluster, start_node and ctx. */
 void ord_nemesis_env_init(struct ord_nemesis_env *env, uint32_t node_count);
 
+/* env->nodes, or those of the cluster. */
+const struct ord_node_actions *
+ord_env_actions(const struct ord_nemesis_env *env);
+
 /* Nodes that some fault in force wants down, or frozen.  A node that is down
  * and not wanted down crashed by itself. */
 uint64_t ord_env_down(const struct ord_nemesis_env *env);
@@ -61,10 +65,12 @@ uint64_t ord_env_frozen(const struct ord_nemesis_env *env);
  * is there even if the rest fails: heal is owed.  *struck: those that ran. */
 int ord_env_claim(struct ord_nemesis_env *env, uint32_t fault_id, bool is_down,
                   uint64_t nodes, uint64_t *struck, struct ord_err *err);
-/* Drops the fault's claim, then thaws and starts those of `nodes` that nobody
- * else keeps.  Idempotent; never stops early: the first error is returned. */
+/* Drops the fault's claim, then starts (is_down) or thaws those of `nodes` that
+ * nobody else keeps; who is started while another fault wants it frozen is
+ * frozen at once.  Thawing starts nobody: a node that crashed by itself stays
+ * down.  Idempotent; never stops early: the first error is returned. */
 int ord_env_release(struct ord_nemesis_env *env, uint32_t fault_id,
-                    uint64_t nodes, struct ord_err *err);
+                    bool is_down, uint64_t nodes, struct ord_err *err);
 /* Forgets all claims, thaws and starts every node, clears every overlay of the
  * wire.  Never stops early: the first error is returned. */
 int ord_env_reset(struct ord_nemesis_env *env, struct ord_err *err);

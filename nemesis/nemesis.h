@@ -25,6 +25,8 @@ struct ord_nemesis_env; /* nemesis/env.h: cluster, how to start a node */
 struct ord_occasion;
 struct ord_plan_in;
 
+#define ORD_PRIMARY_LATER UINT32_MAX
+
 /* One name=value of an entry; both are text, as in the campaign. */
 struct ord_fault_param {
     const char *name;
@@ -132,8 +134,9 @@ struct ord_nemesis_ops {
     /* Does this fault have to know who the primary is? */
     bool (*needs_primary)(const struct ord_fault *fault);
     /* Fills in nodes, links (if not NULL) and what, given the primary (1..64,
-     * 0: nobody says that it is one: then chosen by the fault's seed).  Pure:
-     * the same fault and primary give the same. */
+     * 0: nobody says that it is one: then chosen by the fault's seed;
+     * ORD_PRIMARY_LATER: this is planning, and if the fault needs it only
+     * `what` is wanted).  Pure: the same fault and primary give the same. */
     int (*resolve)(struct ord_fault *fault, uint32_t node_count,
                    uint32_t primary, struct ord_err *err);
     bool is_about_links; /* resolve() wants fault->links */

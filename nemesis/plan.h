@@ -1,0 +1,12 @@
+/* plan.h -- what planner and engine share; for nemesis/ only. */
+#ifndef ORD_NEMESIS_PLAN_H
+#define ORD_NEMESIS_PLAN_H
+
+#include "nemesis/nemesis.h"
+
+/* Fills in nodes, links and what, with memory for the links. */
+int ord_fault_resolve(struct ord_fault *fault, struct ord_arena *arena,
+                      uint32_t node_count, uint32_t primary,
+                      struct ord_err *err);
+
+#endif

@@ -1,0 +1,24 @@
+#include "nemesis/registry.h"
+
+#include <stddef.h>
+#include <string.h>
+
+const struct ord_nemesis_ops *const *ord_nemeses(void)
+{
+    static const struct ord_nemesis_ops *const all[] = {
+        &ord_nemesis_partition, &ord_nemesis_slow,  &ord_nemesis_flaky,
+        &ord_nemesis_kill,      &ord_nemesis_pause, NULL,
+    };
+
+    return all;
+}
+
+const struct ord_nemesis_ops *ord_nemesis_find(const char *name)
+{
+    for (const struct ord_nemesis_ops *const *at = ord_nemeses(); *at != NULL;
+         at++) {
+        if (strcmp((*at)->name, name) == 0)
+            return *at;
+    }
+    return NULL;
+}

@@ -1,0 +1,13 @@
+/* registry.h -- the faults that registry.c lists, one file each. */
+#ifndef ORD_NEMESIS_REGISTRY_H
+#define ORD_NEMESIS_REGISTRY_H
+
+#include "nemesis/nemesis.h"
+
+extern const struct ord_nemesis_ops ord_nemesis_partition;
+extern const struct ord_nemesis_ops ord_nemesis_slow;
+extern const struct ord_nemesis_ops ord_nemesis_flaky;
+extern const struct ord_nemesis_ops ord_nemesis_kill;
+extern const struct ord_nemesis_ops ord_nemesis_pause;
+
+#endif
