@@ -9,7 +9,7 @@
 #include "histories/history.h"
 
 enum {
-    ORD_VIEW_ITEMS_MAX = 12, /* of a list, before "... of 900" */
+    ORD_VIEW_ITEMS_MAX = 6,  /* of a list, before "... of 900" */
     ORD_VIEW_TEXT_MAX = 160, /* bytes of a text */
 };
 

@@ -16,4 +16,13 @@ struct made {
  * one held.  Not judged yet.  Points into itself: do not copy. */
 void made_init(struct made *made);
 
+enum { MADE_LOST_ADD = 17 }; /* the value that no final read returns */
+
+/* A run like A2: 3 nodes, 6 workers add to one set, n1 leads and is cut off
+ * from 1.0 s to 1.8 s, acknowledges on for a while, and all of that is lost.
+ * Sets the evidence of made's check `lost` to one such add and a final read.
+ * About `calls` operations in 3 s. */
+void made_history(struct made *made, uint32_t calls,
+                  struct ord_history **history);
+
 #endif
