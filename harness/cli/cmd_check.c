@@ -282,7 +282,7 @@ static int print(const struct ord_history *history, const struct args *args,
         ord_checks_to_json(results, args->count, &out);
         ord_buf_char(&out, '\n');
     } else {
-        ord_explain_checks(history, results, args->count, &term, &out);
+        ord_explain_checks(results, args->count, history, &term, &out);
     }
     code = ord_say(STDOUT_FILENO, &out);
     ord_buf_fini(&out);

@@ -264,7 +264,7 @@ static void note_dead_cell(struct suite *s, struct slot *slot,
                            const struct ord_exit *exit, const char *why)
 {
     const struct ord_facts *facts = slot->facts;
-    char text[ORD_PROBLEM_SIZE + 128];
+    char text[ORD_ERR_TEXT_SIZE + 64];
 
     if (facts->problem_count > 0)
         snprintf(text, sizeof text, "%s", facts->problems[0].text);
