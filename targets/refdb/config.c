@@ -61,7 +61,7 @@ static const struct spec specs[SET_COUNT] = {
         {"candidate", KIND_CHOICE, 0, 0, {"most-up-to-date", "any"}},
     [SET_FENCING] = {"fencing", KIND_CHOICE, 0, 0, {"off", "on"}},
     [SET_STONITH] = {"stonith", KIND_CHOICE, 0, 0, {"off", "one", "both"}},
-    [SET_CONTROLLER] = {"controller", KIND_NUMBER, 1, RD_NODE_MAX, {""}},
+    [SET_CONTROLLER] = {"controller", KIND_NUMBER, 0, RD_NODE_MAX, {""}},
     [SET_SEMI_SYNC_TIMEOUT] =
         {"semi-sync-timeout", KIND_DURATION, 10, 60000, {""}},
     [SET_SNAPSHOT_AFTER] = {"snapshot-after", KIND_NUMBER, 1, 1000000, {""}},

@@ -126,8 +126,8 @@ static int32_t first_node(struct kv_client *client)
 
 void kv_ask_leader(struct kv_client *client, struct kv_call *call, bool follows)
 {
-    /* No new round after half the time: an answer must still be possible. */
-    int64_t give_up_ns = call->begin_ns + timeout_ns(client) / 2;
+    /* No new round in the last quarter: an answer must still be possible. */
+    int64_t give_up_ns = call->begin_ns + timeout_ns(client) / 4 * 3;
     int32_t node = follows ? first_node(client) : client->init->home;
     uint64_t asked = 0;
 
