@@ -1,0 +1,55 @@
+/* proof.h -- the words and the operations of a verdict; for checkers only.
+ *
+ * Texts are short copies by value, cut with ".." where they would be long, so
+ * they can be used straight in an argument list.  No errors.
+ */
+#ifndef ORD_CHECKERS_PROOF_H
+#define ORD_CHECKERS_PROOF_H
+
+#include "checkers/checker.h"
+#include "checkers/view.h"
+
+enum { ORD_NAMED_MAX = 8, ORD_TEXT_SIZE = 320 };
+
+/* The operations that one violation rests on; NULLs are skipped. */
+struct ord_named {
+    struct ord_value key;
+    const struct ord_op *ops[ORD_NAMED_MAX];
+    uint32_t count;
+};
+
+/* One more violation: the first becomes the verdict (INVALID, sentence, key,
+ * evidence), the next ORD_FINDINGS_MAX become findings, all are counted. */
+void ord_found(const struct ord_check_in *in, struct ord_verdict *out,
+               const struct ord_named *named, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+struct ord_text {
+    char at[ORD_TEXT_SIZE];
+};
+
+struct ord_text ord_text_value(const struct ord_value *value);
+/* "k4", "abc"; "the object" where a history has only one. */
+struct ord_text ord_text_key(const struct ord_value *key);
+/* "2.104 s"; "operation 12" in a history without times. */
+struct ord_text ord_text_when(const struct ord_op *op);
+/* " on n3", or nothing where the node is not known. */
+struct ord_text ord_text_on(const struct ord_view *view,
+                            const struct ord_call *call);
+/* "process 3's write of 21 to k4 on n1": no time in it. */
+struct ord_text ord_text_call(const struct ord_view *view,
+                              const struct ord_call *call);
+/* "process 3 read 17 from k4 at 2.104 s on n3", the time being that of the
+ * invocation of a read, of the acknowledgement of anything else. */
+struct ord_text ord_text_did(const struct ord_view *view,
+                             const struct ord_call *call);
+/* "session 7", or "process 3" for an operation without one. */
+struct ord_text ord_text_who(const struct ord_call *call);
+/* The faults in force between two places of the history: ", while partition
+ * (isolate n1) was in force", or nothing. */
+struct ord_text ord_text_faults(const struct ord_history *history, int64_t from,
+                                int64_t to);
+/* Milliseconds from one event to the other; 0 without times. */
+double ord_ms_between(const struct ord_op *from, const struct ord_op *to);
+
+#endif

@@ -1,0 +1,40 @@
+/* registry.c -- the checkers there are: one line each. */
+#include <stddef.h>
+#include <string.h>
+
+#include "checkers/registry.h"
+
+static const struct ord_checker *const checkers[] = {
+    &ord_checker_lost,
+    &ord_checker_stale,
+    &ord_checker_monotonic_reads,
+    &ord_checker_read_your_writes,
+    &ord_checker_convergence,
+    &ord_checker_split_brain,
+    &ord_checker_linearizable,
+    &ord_checker_availability,
+    &ord_checker_stats,
+    NULL,
+};
+
+static const char *const models[] = {"register", "cas-register", NULL};
+
+const struct ord_checker *const *ord_checkers(void)
+{
+    return checkers;
+}
+
+const char *const *ord_checker_models(void)
+{
+    return models;
+}
+
+const struct ord_checker *ord_checker_find(const char *name)
+{
+    ORD_ASSERT(name != NULL);
+    for (size_t i = 0; checkers[i] != NULL; i++) {
+        if (strcmp(checkers[i]->name, name) == 0)
+            return checkers[i];
+    }
+    return NULL;
+}

@@ -1,0 +1,17 @@
+/* registry.h -- the descriptors that registry.c lists; one per checker. */
+#ifndef ORD_CHECKERS_REGISTRY_H
+#define ORD_CHECKERS_REGISTRY_H
+
+#include "checkers/checker.h"
+
+extern const struct ord_checker ord_checker_availability;
+extern const struct ord_checker ord_checker_convergence;
+extern const struct ord_checker ord_checker_linearizable;
+extern const struct ord_checker ord_checker_lost;
+extern const struct ord_checker ord_checker_monotonic_reads;
+extern const struct ord_checker ord_checker_read_your_writes;
+extern const struct ord_checker ord_checker_split_brain;
+extern const struct ord_checker ord_checker_stale;
+extern const struct ord_checker ord_checker_stats;
+
+#endif
