@@ -154,7 +154,7 @@ static int plan_entry(const struct ord_nemesis_entry *entry, uint32_t index,
     bool is_every = entry->trigger == ORD_AT_TIME && entry->every_high_ns > 0;
     struct ord_occasion when = {0};
 
-    for (uint32_t i = 0; i < ORD_PLAN_MAX; i++) {
+    for (uint32_t i = 0; i <= ORD_PLAN_MAX; i++) { /* the last add fails */
         when.seed = ord_rng_next(&rng);
         if (is_every)
             when.at_ns +=
