@@ -150,6 +150,7 @@ static void replace(struct ord_pool *pool, struct worker *w, const char *why)
 {
     uint32_t number = (uint32_t)(w - pool->workers);
     bool was_starting = w->state == WORKER_STARTING;
+    int64_t process = w->process;
     struct ord_err err = {0};
 
     if (w->state == WORKER_BUSY) {
@@ -163,9 +164,10 @@ static void replace(struct ord_pool *pool, struct worker *w, const char *why)
     }
     ord_facts_problem(pool->config.facts, ORD_PROBLEM_NOTE,
                       "client %u (process %lld): %s; it was replaced", number,
-                      (long long)w->process, why);
+                      (long long)process, why);
     stop(w);
-    w->process += pool->count;
+    if (w->process == process)
+        w->process += pool->count;
     if (w->failures < FAILURES_TO_SLOW_MAX)
         w->failures++;
     w->starts_in_vain = was_starting ? w->starts_in_vain + 1 : 0;
@@ -234,6 +236,8 @@ static void complete(struct ord_pool *pool, struct worker *w,
     ask.time_ns = now_ns - pool->begin_ns;
     if (pool->gen != NULL)
         ord_gen_update(pool->gen, &ask, &done);
+    if (reply->type == ORD_OP_INFO)
+        w->process += pool->count; /* a crashed process never comes back */
     w->wake_ns = now_ns;
     enter(pool, w, WORKER_FREE);
 }
