@@ -154,14 +154,22 @@ class Client:
         self.leader = self.home
         raise refusal
 
+    def at_any(self, args, deadline):
+        """A random replica; another one where that cannot be asked."""
+        for node in self.random.sample(self.nodes, len(self.nodes)):
+            try:
+                return node.call(args, deadline)
+            except Refused as error:
+                refusal = error
+        raise refusal
+
     def ask(self, op, deadline):
         args = command(op, self.init["workload"])
         if "node" in op:  # this replica, from its own state, or nobody
             args = ["LOCAL", *args] if op["f"] == "read" else args
             return self.nodes[self.names.index(op["node"])].call(args, deadline)
         if op["f"] == "read" and self.reads_any:
-            return self.random.choice(self.nodes).call(["LOCAL", *args],
-                                                       deadline)
+            return self.at_any(["LOCAL", *args], deadline)
         return self.at_leader(args, deadline)
 
     def invoke(self, op):
