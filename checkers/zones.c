@@ -140,12 +140,28 @@ static void found_reversed(struct zones *z, int32_t early, int32_t late,
     }
 }
 
+/* The compare-and-sets that tie a block together, while there is room. */
+static void show_links(struct zones *z, const struct block *block)
+{
+    const struct cluster *cluster = &z->clusters[block->root];
+
+    if (at(z, block->s_call)->to == block->root &&
+        (block->f_call == NONE || at(z, block->f_call)->to == block->root))
+        return; /* both ends are in one cluster */
+    for (uint32_t i = 0; i < ORD_EVIDENCE_MAX / 4 && cluster->next != NONE;
+         i++) {
+        ord_evidence(z->linear->out, op_at(z, cluster->next));
+        cluster = &z->clusters[at(z, cluster->next)->to];
+    }
+}
+
 static void found_conflict(struct zones *z, const struct block *a,
                            const struct block *b)
 {
     struct ord_linear *linear = z->linear;
-    const struct block *x = a->s > b->s ? a : b; /* whose end came too late */
-    const struct block *y = x == a ? b : a;
+    bool is_a = b->f_call != NONE && (a->f_call == NONE || a->s > b->s);
+    const struct block *x = is_a ? a : b; /* what came too late */
+    const struct block *y = is_a ? b : a;
     int32_t calls[] = {x->f_call,
                        y->s_call,
                        y->f_call,
@@ -156,27 +172,33 @@ static void found_conflict(struct zones *z, const struct block *a,
     const struct ord_text key = ord_text_key(&linear->object->key);
     const struct ord_text did =
         ord_text_did(linear->view, at(z, x->s_call)->call);
-    bool is_same = y->f_call == y->s_call;
-    struct ord_text other = {{0}};
+    const struct ord_text last = name_at(z, y->f_call);
 
     ORD_ASSERT(x->f < y->s && y->f < x->s);
-    if (!is_same)
-        other = name_at(z, y->f_call);
     if (x->f_call == NONE)
         ord_found(linear->in, linear->out, &named,
-                  "%s: %s, the initial value, but %s had ended at %s, before "
+                  "%s: %s, %s, but %s, another value, had ended at %s, before "
                   "that began at %s",
-                  key.at, did.at, name_at(z, y->f_call).at,
-                  ended_at(z, y->f_call).at, began_at(z, x->s_call).at);
+                  key.at, did.at,
+                  at(z, x->s_call)->to == ORD_LINEAR_NIL
+                      ? "the initial value"
+                      : "made from the initial value by compare-and-set",
+                  last.at, ended_at(z, y->f_call).at,
+                  began_at(z, x->s_call).at);
     else
         ord_found(linear->in, linear->out, &named,
-                  "%s: %s, but that value had been replaced: %s ended at %s, "
-                  "before %s began at %s, and %s ended at %s, before that "
-                  "began at %s",
+                  "%s: %s, but that had been replaced: %s ended at %s, before "
+                  "%s began at %s, and %s ended at %s, before the first of "
+                  "these began at %s",
                   key.at, did.at, name_at(z, x->f_call).at,
                   ended_at(z, x->f_call).at, name_at(z, y->s_call).at,
-                  began_at(z, y->s_call).at, is_same ? "the latter" : other.at,
+                  began_at(z, y->s_call).at,
+                  y->f_call == y->s_call ? "the latter" : last.at,
                   ended_at(z, y->f_call).at, began_at(z, x->s_call).at);
+    if (linear->out->violation_count == 1) {
+        show_links(z, x);
+        show_links(z, y);
+    }
 }
 
 /* Fills clusters.  VALID as long as nothing is wrong. */

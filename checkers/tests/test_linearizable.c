@@ -1,0 +1,227 @@
+/* test_linearizable.c -- tables, other people's histories, and a checker that
+ * tries every order. */
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "checkers/registry.h"
+#include "harness/base/file.h"
+#include "support_brute.h"
+#include "support_check.h"
+
+Test(linearizable, unique_values)
+{
+    static const struct check_row rows[] = {
+        {"1 inv write 1; 1 ok write 1; 2 inv read; 2 ok read 1", ORD_VALID,
+         NULL},
+        {"1 inv write 1; 1 ok write 1; 2 inv read; 2 ok read nil", ORD_INVALID,
+         "the initial value"},
+        {"1 inv write k3 5 @1; 1 ok write k3 5 n1 @2; 1 inv write k3 7 @3;"
+         "1 ok write k3 7 n1 @4; 2 inv read k3 @6; 2 ok read k3 5 n2 @8",
+         ORD_INVALID,
+         "k3: process 2 read 5 from k3 at 0.006 s on n2, but that had been "
+         "replaced"},
+        {"1 inv write 1; 2 inv read; 2 ok read 1; 3 inv read; 3 ok read nil;"
+         "1 ok write 1",
+         ORD_INVALID, NULL},
+        {"1 inv write 1; 2 inv read; 2 ok read nil; 3 inv read; 3 ok read 1;"
+         "1 ok write 1",
+         ORD_VALID, NULL},
+        /* Concurrent writes, seen in one order, and in both. */
+        {"1 inv write 1; 2 inv write 2; 1 ok write 1; 2 ok write 2;"
+         "3 inv read; 3 ok read 1",
+         ORD_VALID, NULL},
+        {"1 inv write 1; 2 inv write 2; 1 ok write 1; 2 ok write 2;"
+         "3 inv read; 3 ok read 1; 3 inv read; 3 ok read 2",
+         ORD_INVALID, NULL},
+        {"2 inv read; 2 ok read 5", ORD_INVALID, "nobody had written"},
+        {"2 inv read; 2 ok read 5; 1 inv write 5; 1 ok write 5", ORD_INVALID,
+         "needs the value"},
+        /* An unfinished write: late, never, but not before it began. */
+        {"1 inv write 1; 1 info write 1; 2 inv read; 2 ok read nil;"
+         "2 inv read; 2 ok read 1",
+         ORD_VALID, NULL},
+        {"1 inv write 1; 1 info write 1; 2 inv read; 2 ok read 1;"
+         "2 inv read; 2 ok read nil",
+         ORD_INVALID, NULL},
+        {"1 inv write 1; 1 info write 1; 2 inv read; 2 ok read nil", ORD_VALID,
+         NULL},
+        /* Failed: it did not happen. */
+        {"1 inv write 1; 1 fail write 1; 2 inv read; 2 ok read 1", ORD_INVALID,
+         NULL},
+        {"1 inv write 1; 1 ok write 1; 2 inv cas [1 2]; 2 fail cas [1 2];"
+         "2 inv read; 2 ok read 1",
+         ORD_VALID, NULL},
+        /* Keys are on their own. */
+        {"1 inv write k1 1; 1 ok write k1 1; 2 inv read k2; 2 ok read k2 nil",
+         ORD_VALID, "on 2 registers"},
+        /* Final reads are not judged. */
+        {"1 inv write 1; 1 ok write 1; 2 inv read final; 2 ok read nil final",
+         ORD_VALID, NULL},
+        {"1 inv add 1; 1 ok add 1", ORD_UNKNOWN, "no register"},
+        {"1 inv read; 1 info read", ORD_UNKNOWN, "no operation"},
+        {"", ORD_UNKNOWN, NULL},
+    };
+
+    CHECK_ROWS(ord_checker_linearizable, rows);
+}
+
+Test(linearizable, compare_and_set)
+{
+    static const struct check_row rows[] = {
+        {"1 inv cas [nil 1]; 1 ok cas [nil 1]; 2 inv read; 2 ok read 1",
+         ORD_VALID, NULL},
+        {"1 inv write 1; 1 ok write 1; 2 inv cas [1 2]; 2 ok cas [1 2];"
+         "3 inv cas [2 3]; 3 ok cas [2 3]; 4 inv read; 4 ok read 3",
+         ORD_VALID, NULL},
+        {"1 inv write 1; 1 ok write 1; 2 inv cas [1 2]; 3 inv cas [1 3];"
+         "2 ok cas [1 2]; 3 ok cas [1 3]",
+         ORD_INVALID, "both succeeded"},
+        {"1 inv write 1; 1 ok write 1; 2 inv cas [1 2]; 2 ok cas [1 2];"
+         "3 inv read; 3 ok read 1",
+         ORD_INVALID, NULL},
+        {"1 inv cas [1 2]; 2 inv cas [2 1]; 1 ok cas [1 2]; 2 ok cas [2 1]",
+         ORD_INVALID, "nobody can have written"},
+        {"1 inv cas [7 2]; 1 ok cas [7 2]", ORD_INVALID, "nobody had written"},
+        /* An unfinished cas that somebody saw did happen. */
+        {"1 inv write 1; 1 ok write 1; 2 inv cas [1 2]; 2 info cas [1 2];"
+         "3 inv read; 3 ok read 2; 3 inv read; 3 ok read 1",
+         ORD_INVALID, NULL},
+        {"1 inv write 1; 1 ok write 1; 2 inv cas [1 2]; 2 info cas [1 2];"
+         "3 inv read; 3 ok read 1; 3 inv read; 3 ok read 2",
+         ORD_VALID, NULL},
+        {"2 inv cas [8 2]; 2 info cas [8 2]; 3 inv read; 3 ok read 2",
+         ORD_INVALID, NULL},
+        {"2 inv cas [8 2]; 2 info cas [8 2]; 3 inv read; 3 ok read nil",
+         ORD_VALID, NULL},
+    };
+
+    CHECK_ROWS(ord_checker_linearizable, rows);
+}
+
+Test(linearizable, repeated_values)
+{
+    static const struct check_row rows[] = {
+        {"1 inv write 1; 1 ok write 1; 1 inv write 2; 1 ok write 2;"
+         "1 inv write 1; 1 ok write 1; 2 inv read; 2 ok read 1",
+         ORD_VALID, NULL},
+        {"1 inv write 1; 1 ok write 1; 1 inv write 1; 1 ok write 1;"
+         "1 inv write 2; 1 ok write 2; 2 inv read; 2 ok read 1",
+         ORD_INVALID, "the value can only be 2"},
+        {"1 inv write 1; 1 ok write 1; 1 inv write 1; 1 ok write 1;"
+         "2 inv read; 2 ok read 7",
+         ORD_INVALID, "nobody had written"},
+        {"1 inv write 1; 2 inv write 2; 3 inv write 1; 1 ok write 1;"
+         "2 ok write 2; 4 inv read; 4 ok read 1; 4 inv read; 4 ok read 2;"
+         "4 inv read; 4 ok read 1; 3 ok write 1",
+         ORD_INVALID, NULL},
+        {"1 inv write 1; 2 inv write 2; 3 inv write 1; 1 ok write 1;"
+         "4 inv read; 4 ok read 1; 4 inv read; 4 ok read 2;"
+         "4 inv read; 4 ok read 1; 2 ok write 2; 3 ok write 1",
+         ORD_VALID, NULL},
+        {"1 inv write 1; 1 info write 1; 2 inv write 1; 2 ok write 1;"
+         "3 inv write 2; 3 ok write 2; 4 inv read; 4 ok read 1",
+         ORD_VALID, NULL},
+        {"1 inv write nil; 1 ok write nil; 2 inv read; 2 ok read nil",
+         ORD_VALID, NULL},
+    };
+
+    CHECK_ROWS(ord_checker_linearizable, rows);
+}
+
+Test(linearizable, budget_and_model)
+{
+    static const char text[] =
+        "1 inv write 1; 2 inv write 1; 3 inv write 2; 1 ok write 1;"
+        "2 ok write 1; 3 ok write 2; 4 inv read; 4 ok read 1";
+    struct ord_check_in in = {.steps_max = 2};
+    struct ord_history *history = NULL;
+    struct ord_verdict verdict;
+    struct ord_arena arena;
+    struct ord_err err;
+
+    cr_assert_eq(ord_history_parse_text(text, &history, &err), ORD_OK);
+    ord_arena_init(&arena, 1 << 24);
+    in.history = history;
+    in.arena = &arena;
+    ord_check_run(&ord_checker_linearizable, &in, &verdict);
+    cr_expect_eq(verdict.outcome, ORD_UNKNOWN);
+    cr_expect_not_null(strstr(verdict.why, "budget of steps"), "%s",
+                       verdict.why);
+    in.steps_max = 1000;
+    ord_check_run(&ord_checker_linearizable, &in, &verdict);
+    cr_expect_eq(verdict.outcome, ORD_VALID, "%s", verdict.why);
+    in.model = "queue";
+    ord_check_run(&ord_checker_linearizable, &in, &verdict);
+    cr_expect_eq(verdict.outcome, ORD_UNKNOWN);
+    cr_expect_not_null(strstr(verdict.why, "cas-register"));
+    ord_arena_fini(&arena);
+    ord_arena_init(&arena, 64);
+    in.model = NULL;
+    ord_check_run(&ord_checker_linearizable, &in, &verdict);
+    cr_expect_eq(verdict.outcome, ORD_UNKNOWN, "memory is a budget too");
+    ord_arena_fini(&arena);
+    ord_history_free(&history);
+}
+
+/* ORD_BRUTE_COUNT and ORD_BRUTE_SEED: more of it, by hand. */
+static uint64_t number_of(const char *name, uint64_t usual)
+{
+    const char *text = getenv(name);
+
+    return text == NULL ? usual : strtoull(text, NULL, 10);
+}
+
+static void compare_one(const struct brute *brute, struct ord_arena *arena,
+                        uint64_t i, uint64_t counts[2])
+{
+    bool want = brute_is_linearizable(brute);
+    struct ord_check_in in = {.arena = arena, .steps_max = 1000000};
+    struct ord_history *history = brute_history(brute);
+    struct ord_verdict got;
+    const char *wrong = NULL;
+    struct ord_buf say;
+
+    in.history = history;
+    ord_check_run(&ord_checker_linearizable, &in, &got);
+    if (got.outcome == ORD_VALID)
+        wrong = check_order(history, &got);
+    if (got.outcome == ORD_INVALID && got.op_count == 0)
+        wrong = "no evidence";
+    counts[want]++;
+    /* Nothing to check is not decided. */
+    if (got.outcome == ORD_UNKNOWN && strstr(got.why, "no operation") != NULL)
+        cr_assert(want);
+    else if (got.outcome != (want ? ORD_VALID : ORD_INVALID) || wrong != NULL) {
+        ord_buf_init(&say, 1 << 16);
+        brute_print(brute, &say);
+        cr_assert(false, "history %llu is %s, said %s (%s) %s\n%s",
+                  (unsigned long long)i, want ? "valid" : "invalid",
+                  ord_outcome_name(got.outcome), got.why,
+                  wrong == NULL ? "" : wrong, ord_buf_str(&say));
+    }
+    ord_history_free(&history);
+}
+
+Test(linearizable, agrees_with_trying_every_order, .timeout = 7200)
+{
+    uint64_t count = number_of("ORD_BRUTE_COUNT", 200000);
+    uint64_t seed = number_of("ORD_BRUTE_SEED", 1);
+    uint64_t counts[2] = {0, 0};
+
+    for (uint64_t i = 0; i < count; i++) {
+        struct ord_rng rng = ord_rng_stream(seed, "brute", i);
+        struct ord_arena arena;
+        struct brute brute;
+
+        ord_arena_init(&arena, 1 << 24);
+        brute_random(&brute, &rng);
+        compare_one(&brute, &arena, i, counts);
+        ord_arena_fini(&arena);
+    }
+    /* Otherwise this shows nothing. */
+    cr_expect_gt(counts[0], count / 20);
+    cr_expect_gt(counts[1], count / 20);
+}
