@@ -1,0 +1,261 @@
+/* What is concluded from each way that an HTTP call can end; above all, that
+ * libcurl never sends one twice. */
+#include <criterion/criterion.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "harness/base/clock.h"
+#include "targets/etcd/call.h"
+
+enum { TIMEOUT_MS = 300, REQUEST_SIZE = 4096 };
+
+enum way {
+    WAY_ANSWERS,
+    WAY_NO_REVISION, /* 200 from something that is not etcd */
+    WAY_TIMED_OUT,   /* 503, as of a member that is cut off */
+    WAY_BAD_REQUEST,
+    WAY_TOO_MANY,
+    WAY_GARBAGE,
+    WAY_NOT_JSON,
+    WAY_CLOSES, /* after it has read the request */
+    WAY_RESETS,
+    WAY_SILENT,
+    WAY_HALF,
+    WAY_DOWN, /* not listening */
+};
+
+static struct {
+    pthread_t thread;
+    int listener;
+    int port;
+    _Atomic int way;
+    _Atomic int request_count;
+    _Atomic bool is_over;
+    char request[REQUEST_SIZE]; /* the last one */
+} server;
+
+static const char *body_of(enum way way)
+{
+    switch (way) {
+    case WAY_ANSWERS:
+        return "{\"header\":{\"cluster_id\":\"1\",\"member_id\":"
+               "\"16534512345678901234\",\"revision\":\"7\",\"raft_term\":"
+               "\"3\"},\"kvs\":[{\"key\":\"azE=\",\"mod_revision\":\"7\","
+               "\"value\":\"NQ==\"}],\"count\":\"1\",\"succeeded\":true}";
+    case WAY_TIMED_OUT:
+        return "{\"error\":\"etcdserver: request timed out\",\"message\":\"x\","
+               "\"code\":14}";
+    case WAY_BAD_REQUEST:
+        return "{\"error\":\"no\",\"code\":3}";
+    case WAY_NOT_JSON:
+        return "<html>";
+    default:
+        return "{}";
+    }
+}
+
+static void answer(int fd, enum way way)
+{
+    static const int status[] = {
+        [WAY_TIMED_OUT] = 503,
+        [WAY_BAD_REQUEST] = 400,
+        [WAY_TOO_MANY] = 429,
+        [WAY_DOWN] = 0,
+    };
+    const char *body = body_of(way);
+    char text[1024];
+
+    (void)snprintf(text, sizeof text,
+                   way == WAY_GARBAGE
+                       ? "+OK\r\n"
+                       : "HTTP/1.1 %d X\r\nContent-Type: application/json\r\n"
+                         "Content-Length: %zu\r\n\r\n%s",
+                   status[way] != 0 ? status[way] : 200,
+                   strlen(body) + (way == WAY_HALF ? 10 : 0), body);
+    (void)send(fd, text, strlen(text), MSG_NOSIGNAL);
+}
+
+/* A request ends with the last brace of its body. */
+static bool read_request(int fd)
+{
+    size_t size = 0;
+
+    while (size < REQUEST_SIZE - 1) {
+        struct pollfd ready = {.fd = fd, .events = POLLIN};
+        ssize_t got;
+
+        if (server.is_over)
+            return false;
+        if (poll(&ready, 1, 10) <= 0)
+            continue;
+        got = recv(fd, server.request + size, REQUEST_SIZE - 1 - size, 0);
+        if (got <= 0)
+            return false;
+        size += (size_t)got;
+        server.request[size] = '\0';
+        if (strstr(server.request, "\r\n\r\n") != NULL &&
+            server.request[size - 1] == '}')
+            return true;
+    }
+    return false;
+}
+
+static void serve(int fd)
+{
+    const struct linger now = {.l_onoff = 1, .l_linger = 0};
+
+    while (read_request(fd)) {
+        enum way way = (enum way)server.way;
+
+        server.request_count++;
+        if (way == WAY_RESETS)
+            (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+        if (way == WAY_CLOSES || way == WAY_RESETS)
+            return;
+        if (way != WAY_SILENT)
+            answer(fd, way);
+        if (way == WAY_HALF || way == WAY_GARBAGE)
+            return;
+    }
+}
+
+static void *server_main(void *context)
+{
+    (void)context;
+    while (!server.is_over) {
+        struct pollfd ready = {.fd = server.listener, .events = POLLIN};
+
+        if (poll(&ready, 1, 10) > 0) {
+            int fd = accept4(server.listener, NULL, NULL, SOCK_CLOEXEC);
+
+            serve(fd);
+            (void)close(fd);
+        }
+    }
+    return NULL;
+}
+
+static struct etcd_conn conn;
+static struct ord_arena arena;
+static struct etcd_reply reply;
+
+static void set_up(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t size = sizeof address;
+    struct ord_err err;
+    char text[64];
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    server.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    cr_assert_eq(
+        bind(server.listener, (struct sockaddr *)&address, sizeof address), 0);
+    cr_assert_eq(listen(server.listener, 8), 0);
+    (void)getsockname(server.listener, (struct sockaddr *)&address, &size);
+    cr_assert_eq(pthread_create(&server.thread, NULL, server_main, NULL), 0);
+    (void)snprintf(text, sizeof text, "127.0.0.1:%d", ntohs(address.sin_port));
+    cr_assert_eq(etcd_conn_open(&conn, text, &err), ORD_OK, "%s", err.text);
+    ord_arena_init(&arena, 1 << 20);
+}
+
+static void tear_down(void)
+{
+    server.is_over = true;
+    (void)pthread_join(server.thread, NULL);
+    (void)close(server.listener);
+    etcd_conn_close(&conn);
+    ord_arena_fini(&arena);
+}
+
+TestSuite(etcd_call, .init = set_up, .fini = tear_down, .timeout = 30);
+
+static enum etcd_end call(enum way way)
+{
+    struct ord_client_value key = ord_client_int(1);
+    struct ord_client_value value = ord_client_int(5);
+
+    server.way = way;
+    ord_buf_clear(&conn.plain);
+    etcd_put_put(&conn.plain, &key, &value);
+    return etcd_call(&conn, "/v3/kv/put", TIMEOUT_MS, &arena, &reply);
+}
+
+Test(etcd_call, an_answer_is_read)
+{
+    int64_t before_ns = ord_now_ns();
+
+    cr_assert_eq(call(WAY_ANSWERS), ETCD_DONE, "%s", conn.why);
+    cr_expect_not_null(strstr(server.request, "POST /v3/kv/put HTTP/1.1"));
+    cr_expect_not_null(strstr(server.request,
+                              "\r\n\r\n{\"key\":\"azE=\",\"value\":\"NQ==\"}"));
+    cr_expect_eq(reply.revision, 7);
+    cr_expect_eq(reply.term, 3);
+    cr_expect_eq(reply.member, UINT64_C(16534512345678901234));
+    cr_expect(reply.is_succeeded);
+    cr_expect(ord_bytes_is(reply.value, "5"));
+    cr_expect(before_ns < conn.sent_ns && conn.sent_ns < conn.received_ns &&
+              conn.received_ns < ord_now_ns());
+}
+
+Test(etcd_call, each_end_has_its_conclusion)
+{
+    static const struct {
+        enum way way;
+        enum etcd_end want;
+    } rows[] = {
+        {WAY_ANSWERS, ETCD_DONE},     {WAY_BAD_REQUEST, ETCD_REFUSED},
+        {WAY_TOO_MANY, ETCD_REFUSED}, {WAY_TIMED_OUT, ETCD_LOST},
+        {WAY_NO_REVISION, ETCD_LOST}, {WAY_NOT_JSON, ETCD_LOST},
+        {WAY_GARBAGE, ETCD_LOST},     {WAY_HALF, ETCD_LOST},
+        {WAY_CLOSES, ETCD_LOST},      {WAY_RESETS, ETCD_LOST},
+        {WAY_SILENT, ETCD_LOST},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int before = server.request_count;
+
+        cr_expect_eq(call(rows[i].way), rows[i].want, "way %d: %s", rows[i].way,
+                     conn.why);
+        cr_expect_eq(server.request_count, before + 1);
+    }
+}
+
+/* A reused connection that dies is where libcurl would send again. */
+Test(etcd_call, a_request_is_sent_once)
+{
+    static const enum way ways[] = {WAY_CLOSES, WAY_RESETS};
+
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        int before;
+
+        cr_assert_eq(call(WAY_ANSWERS), ETCD_DONE);
+        before = server.request_count;
+        cr_expect_eq(call(ways[i]), ETCD_LOST, "%s", conn.why);
+        (void)poll(NULL, 0, 50);
+        cr_expect_eq(server.request_count, before + 1, "way %d", ways[i]);
+    }
+}
+
+Test(etcd_call, nothing_sent_is_known)
+{
+    struct etcd_conn nobody;
+    struct ord_err err;
+
+    /* Port 1: nobody listens there. */
+    cr_assert_eq(etcd_conn_open(&nobody, "127.0.0.1:1", &err), ORD_OK);
+    ord_buf_text(&nobody.plain, "{}");
+    cr_expect_eq(etcd_call(&nobody, "/v3/kv/put", TIMEOUT_MS, &arena, &reply),
+                 ETCD_NOT_SENT, "%s", nobody.why);
+    etcd_conn_close(&nobody);
+    cr_expect_eq(etcd_conn_open(&nobody,
+                                "an address that is far too long for one, "
+                                "and has no dots either",
+                                &err),
+                 ORD_EUSAGE);
+    etcd_conn_close(&nobody);
+}

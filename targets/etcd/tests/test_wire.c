@@ -1,0 +1,124 @@
+#include <criterion/criterion.h>
+
+#include "targets/etcd/wire.h"
+
+static struct ord_arena arena;
+static struct ord_buf out;
+
+static void set_up(void)
+{
+    ord_arena_init(&arena, 1 << 22);
+    ord_buf_init(&out, 1 << 16);
+}
+
+static void tear_down(void)
+{
+    ord_buf_fini(&out);
+    ord_arena_fini(&arena);
+}
+
+TestSuite(etcd_wire, .init = set_up, .fini = tear_down, .timeout = 20);
+
+Test(etcd_wire, base64_there_and_back)
+{
+    static const char *const rows[][2] = {
+        /* RFC 4648, section 10 */
+        {"", ""},
+        {"f", "Zg=="},
+        {"fo", "Zm8="},
+        {"foo", "Zm9v"},
+        {"foob", "Zm9vYg=="},
+        {"fooba", "Zm9vYmE="},
+        {"foobar", "Zm9vYmFy"},
+        {"\xff\xfe\xfb", "//77"},
+    };
+    static const char *const bad[] = {
+        "Z", "Zg=", "Zg", "Z===", "Zm9$", "Zg==Zg==", "===="};
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ord_buf_clear(&out);
+        etcd_base64_put(&out, ord_bytes_of(rows[i][0]));
+        cr_expect_str_eq(ord_buf_str(&out), rows[i][1]);
+        cr_expect(
+            ord_bytes_is(etcd_base64_take(ord_bytes_of(rows[i][1]), &arena),
+                         rows[i][0]),
+            "%s", rows[i][1]);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        cr_expect_null(etcd_base64_take(ord_bytes_of(bad[i]), &arena).at, "%s",
+                       bad[i]);
+}
+
+Test(etcd_wire, requests)
+{
+    struct ord_client_value key = ord_client_int(3);
+    struct ord_client_value nil = {.kind = ORD_CLIENT_NIL};
+    struct ord_client_value four = ord_client_int(4);
+    struct ord_client_value text = ord_client_text(ord_bytes_of("a\"b"));
+
+    etcd_put_range(&out, &key, false);
+    cr_expect_str_eq(ord_buf_str(&out), "{\"key\":\"azM=\"}");
+    ord_buf_clear(&out);
+    etcd_put_range(&out, &nil, true);
+    cr_expect_str_eq(ord_buf_str(&out),
+                     "{\"key\":\"aw==\",\"serializable\":true}");
+    ord_buf_clear(&out);
+    etcd_put_put(&out, &key, &text);
+    cr_expect_str_eq(ord_buf_str(&out),
+                     "{\"key\":\"azM=\",\"value\":\"YSJi\"}");
+    ord_buf_clear(&out);
+    etcd_put_cas(&out, &key, &nil, &four);
+    cr_expect_str_eq(
+        ord_buf_str(&out),
+        "{\"compare\":[{\"result\":\"EQUAL\",\"key\":\"azM=\",\"target\":"
+        "\"CREATE\",\"createRevision\":\"0\"}],\"success\":[{\"requestPut\":"
+        "{\"key\":\"azM=\",\"value\":\"NA==\"}}]}");
+    ord_buf_clear(&out);
+    etcd_put_cas(&out, &key, &four, &text);
+    cr_expect_str_eq(
+        ord_buf_str(&out),
+        "{\"compare\":[{\"result\":\"EQUAL\",\"key\":\"azM=\",\"target\":"
+        "\"VALUE\",\"value\":\"NA==\"}],\"success\":[{\"requestPut\":"
+        "{\"key\":\"azM=\",\"value\":\"YSJi\"}}]}");
+}
+
+Test(etcd_wire, replies_that_are_none)
+{
+    static const char *const bad[] = {
+        "",
+        "[]",
+        "{",
+        "{\"header\":7}",
+        "{\"header\":{\"revision\":\"x\"}}",
+        "{\"header\":{\"revision\":\"-1\"}}",
+        "{\"header\":{\"revision\":\"9223372036854775808\"}}",
+        "{\"header\":{\"member_id\":\"18446744073709551616\"}}",
+        "{\"kvs\":{}}",
+        "{\"kvs\":[{\"value\":\"Z\"}]}",
+        "{\"succeeded\":\"yes\"}",
+        "{} {}",
+    };
+    struct etcd_reply reply;
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        cr_expect_not(etcd_reply_parse(ord_bytes_of(bad[i]), &arena, &reply),
+                      "%s", bad[i]);
+}
+
+Test(etcd_wire, what_etcd_leaves_out_is_its_zero)
+{
+    struct etcd_reply reply;
+
+    cr_assert(etcd_reply_parse(
+        ord_bytes_of("{\"header\":{\"revision\":\"2\"},\"kvs\":[{}]}"), &arena,
+        &reply));
+    cr_expect_not(reply.is_succeeded);
+    cr_expect(reply.has_value);
+    cr_expect(ord_bytes_is(reply.value, ""));
+    cr_expect_eq(reply.term, -1);
+    cr_assert(etcd_reply_parse(ord_bytes_of("{\"error\":\"a\",\"code\":14}"),
+                               &arena, &reply));
+    cr_expect_eq(reply.revision, -1);
+    cr_expect_not(reply.has_value);
+    cr_expect(ord_bytes_is(reply.error, "a"));
+}
