@@ -213,7 +213,7 @@ static int register_build(const struct ord_workload_in *in,
         .final = ord_gen_final_reads(&in->shape, (int64_t)(keys - last), last),
         .model = "cas-register",
         .checkers = {"linearizable", "stale", "lost", "convergence",
-                     "split-brain", "availability", "stats"},
+                     "availability", "stats"},
     };
     if (out->main == NULL || out->final == NULL)
         return ord_fail(err, ORD_ENOMEM, "register: no memory");

@@ -16,8 +16,7 @@ static int set_build(const struct ord_workload_in *in, struct ord_workload *out,
                      struct ord_err *err)
 {
     *out = (struct ord_workload){
-        .checkers = {"lost", "convergence", "split-brain", "availability",
-                     "stats"},
+        .checkers = {"lost", "convergence", "availability", "stats"},
     };
     return ord_elements_build(&ord_workload_set, "sets", ORD_F_ADD, in, out,
                               err);

@@ -125,7 +125,8 @@ static void etcd_invoke(void *state, const struct ord_client_op *op,
     done->node = node;
     done->sent_ns = conn->sent_ns;
     done->received_ns = conn->received_ns;
-    done->epoch = reply.term;
+    /* No epoch: any member takes a write and passes it on to the leader, so
+     * the one that answers is not the one that decided. */
     done->position = reply.revision;
     if (end == ETCD_NOT_SENT || end == ETCD_REFUSED)
         ord_client_pause(REFUSED_PAUSE_MS);
