@@ -182,7 +182,7 @@ static char thread_state(int task_dir, const char *tid)
         return 'X';
     text[got] = '\0';
     end = strrchr(text, ')'); /* the name before it may hold anything */
-    return end != NULL && end[1] == ' ' ? end[2] : 'R';
+    return (char)(end != NULL && end[1] == ' ' ? end[2] : 'R');
 }
 
 static bool process_is_stopped(const char *pid)

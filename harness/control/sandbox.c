@@ -64,19 +64,36 @@ static bool under_seccomp(void)
            line[strcspn(line, "012")] != '\0';
 }
 
+#define LIMIT(name)                                                            \
+    {                                                                          \
+        .path = "/proc/sys/user/" name,                                        \
+        .remedy = "user." name " is 0; grant it with `sysctl -w user." name    \
+                  "=10000`"                                                    \
+    }
+
+static const struct limit {
+    const char *path;
+    const char *remedy;
+} limits[] = {
+    LIMIT("max_user_namespaces"), LIMIT("max_net_namespaces"),
+    LIMIT("max_pid_namespaces"),  LIMIT("max_mnt_namespaces"),
+    LIMIT("max_uts_namespaces"),  LIMIT("max_ipc_namespaces"),
+};
+
 /* Which setting stands in the way, and how to grant it. */
-static const char *remedy(void)
+static const char *remedy(int error)
 {
     if (setting("/proc/sys/kernel/unprivileged_userns_clone", 1) == 0)
         return "kernel.unprivileged_userns_clone is 0; grant it with "
                "`sysctl -w kernel.unprivileged_userns_clone=1`, or run as "
                "root";
-    if (setting("/proc/sys/user/max_user_namespaces", 1) == 0)
-        return "user.max_user_namespaces is 0; grant it with "
-               "`sysctl -w user.max_user_namespaces=10000`, or run as root";
-    if (setting("/proc/sys/user/max_net_namespaces", 1) == 0)
-        return "user.max_net_namespaces is 0; grant it with "
-               "`sysctl -w user.max_net_namespaces=10000`";
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        if (setting(limits[i].path, 1) == 0)
+            return limits[i].remedy;
+    }
+    if (error == ENOSPC || error == EUSERS)
+        return "the machine's namespaces are used up; raise "
+               "user.max_user_namespaces and its likes with sysctl";
     if (setting("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", 0) !=
         0)
         return "AppArmor restricts user namespaces; grant it with `sysctl -w "
@@ -100,8 +117,9 @@ static int denied(struct ord_err *err, const char *what, int error)
         errno = error;
         return ord_fail_errno(err, "sandbox: %s", what);
     }
-    return ord_fail(err, ORD_EDENIED, "sandbox: %s: %s: %s", what,
-                    strerror(error), remedy());
+    return ord_fail(err, ORD_EDENIED, "sandbox: cannot %s (%s): %s", what,
+                    error == ENOSPC ? "limit reached" : strerror(error),
+                    remedy(error));
 }
 
 /* Root inside is whoever we were outside.  A process may write these maps

@@ -61,6 +61,8 @@ static int flood(struct trial *t)
 
     for (int i = 0; i < 500; i++)
         CHECK(trial_send(t, out, 2, PORT, data, sizeof data));
+    for (int i = 0; i < 500 && ord_wire_counts(t->wire, 1, 2).passed < 200; i++)
+        trial_sleep_ms(10);
     (void)close(out);
     return 0;
 }
