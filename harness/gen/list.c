@@ -17,8 +17,7 @@ static int list_build(const struct ord_workload_in *in,
 {
     *out = (struct ord_workload){
         .checkers = {"lost", "convergence", "monotonic-reads",
-                     "read-your-writes", "split-brain", "availability",
-                     "stats"},
+                     "read-your-writes", "availability", "stats"},
     };
     return ord_elements_build(&ord_workload_list, "lists", ORD_F_APPEND, in,
                               out, err);

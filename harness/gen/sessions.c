@@ -86,7 +86,7 @@ static int sessions_build(const struct ord_workload_in *in,
             ord_gen_paced(in, ord_gen_ops(&in->shape, make_session_op, users)),
         .final = ord_gen_final_reads(&in->shape, 0, users->count),
         .checkers = {"read-your-writes", "monotonic-reads", "convergence",
-                     "lost", "split-brain", "availability", "stats"},
+                     "lost", "availability", "stats"},
     };
     if (out->main == NULL || out->final == NULL)
         return ord_fail(err, ORD_ENOMEM, "sessions: no memory");
