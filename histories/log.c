@@ -185,9 +185,9 @@ static uint8_t name_id(const struct ord_log *log, const struct ord_op *op)
 {
     if (op->f != ORD_F_OTHER)
         return log->f_ids[op->f];
-    for (uint8_t id = 1; id <= log->name_count; id++) {
+    for (uint32_t id = 1; id <= log->name_count; id++) {
         if (strcmp(log->names[id], op->name) == 0)
-            return id;
+            return (uint8_t)id;
     }
     return 0;
 }

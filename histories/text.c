@@ -172,24 +172,27 @@ static int take_error(struct text_reader *r, struct ord_err *err)
 
 static int take_value(struct text_reader *r, struct ord_err *err)
 {
+    struct ord_value value;
     bool is_word;
     int c = ord_source_peek(r->in.source);
 
     is_word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    if (r->has_value)
+    if (r->has_value && !is_word)
         return ord_edn_fail(&r->in, "one value", err);
-    if (ord_edn_value(&r->in, &r->op.value, err) != ORD_OK)
+    if (ord_edn_value(&r->in, &value, err) != ORD_OK)
         return err->rc;
-    if (is_word && r->op.value.kind == ORD_TEXT) {
-        if (strcmp(r->op.value.as.text, "final") != 0)
-            return ord_edn_fail(&r->in,
-                                "a value, a key k1, a node n1, @MS, e1, u1, "
-                                "p1, d1 or final before this",
-                                err);
-        r->op.is_final = true;
-        r->op.value = ord_value_nil();
-        return ORD_OK;
+    if (is_word && value.kind == ORD_TEXT) {
+        r->op.is_final = strcmp(value.as.text, "final") == 0;
+        return r->op.is_final
+                   ? ORD_OK
+                   : ord_edn_fail(&r->in,
+                                  "a value, a key k1, a node n1, @MS, e1, u1, "
+                                  "p1, d1 or final before this",
+                                  err);
     }
+    if (r->has_value)
+        return ord_edn_fail(&r->in, "one value before this", err);
+    r->op.value = value;
     r->has_value = true;
     return ORD_OK;
 }
