@@ -116,6 +116,11 @@ int ord_fault_resolve(struct ord_fault *fault, struct ord_arena *arena,
     if (primary == ORD_PRIMARY_LATER && fault->needs_primary) {
         fault->nodes = 0;
         fault->links = NULL;
+    } else if (primary == 0 && fault->needs_primary) {
+        size_t size = strlen(fault->what);
+
+        (void)snprintf(fault->what + size, sizeof fault->what - size,
+                       " (nobody says it leads)");
     }
     return ORD_OK;
 }
