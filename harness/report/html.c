@@ -69,6 +69,7 @@ static void put_badge(struct page *page, const char *tone, const char *word)
 static void put_header(struct page *page)
 {
     const struct ord_cell_result *cell = page->cell;
+    const struct ord_check_result *lead = lead_of(cell);
 
     raw(page, "<header><span class=\"brand\">ordeal</span>"
               "<span class=\"crumbs\">");
@@ -81,7 +82,9 @@ static void put_header(struct page *page)
     ord_buf_printf(page->out, "</b> / seed %llu</span>",
                    (unsigned long long)cell->seed);
     put_badge(page, ord_html_tone(cell->verdict),
-              ord_cell_verdict_name(cell->verdict));
+              lead != NULL && cell->verdict == ORD_CELL_PASS
+                  ? "cell passed: it ended as expected"
+                  : ord_cell_verdict_name(cell->verdict));
     raw(page, "</header>\n<main>\n");
 }
 
@@ -168,7 +171,8 @@ static void put_timeline(struct page *page)
         "<span><i class=\"l-info\"></i>info: nobody knows</span>"
         "<span><i class=\"l-fault\"></i>fault in force</span>"
         "<span><i class=\"l-proof\"></i>evidence</span>"
-        "<span>drag to move, Ctrl + wheel to zoom</span></div>"
+        "<span>drag to move, Ctrl + wheel to zoom</span>"
+        "<span id=\"drawn\"></span></div>"
         "</section>\n");
 }
 
@@ -218,7 +222,7 @@ static void put_view(struct page *page, const struct ord_op_view *view,
     if (place < 26)
         ord_buf_printf(page->out, "<span class=\"letter\">%c</span>",
                        (char)('A' + place));
-    raw(page, "</td><td class=\"mono\">");
+    raw(page, "</td><td class=\"mono op\">");
     text(page, ord_buf_str(&words));
     ord_buf_printf(page->out, "</td><td class=\"tight %s\">%s",
                    ord_op_type_name((enum ord_op_type)view->type),
@@ -271,8 +275,9 @@ static void put_findings(struct page *page, const struct ord_verdict *verdict)
     raw(page, "</ol></details>");
 }
 
+/* The sentence of the lead stands at the top of the page already. */
 static void put_evidence(struct page *page,
-                         const struct ord_check_result *check)
+                         const struct ord_check_result *check, bool is_lead)
 {
     const struct ord_verdict *verdict = &check->verdict;
     struct ord_op_view views[ORD_EVIDENCE_MAX];
@@ -289,9 +294,12 @@ static void put_evidence(struct page *page,
         put_index_list(page, verdict->ops, verdict->op_count);
         raw(page, "\">show on the timeline</button>");
     }
-    raw(page, "</div><p>");
-    text(page, verdict->why);
-    raw(page, "</p>");
+    raw(page, "</div>");
+    if (!is_lead) {
+        raw(page, "<p>");
+        text(page, verdict->why);
+        raw(page, "</p>");
+    }
     if (count > 0) {
         raw(page, "<div class=\"scroll\"><table><tr><th></th><th>operation</th>"
                   "<th>outcome</th><th>process</th><th>node</th>"
@@ -500,12 +508,12 @@ static int put_page(struct page *page, struct ord_err *err)
     if (page->history != NULL)
         put_timeline(page);
     if (lead != NULL)
-        put_evidence(page, lead);
+        put_evidence(page, lead, true);
     for (uint32_t i = 0; i < cell->check_count; i++)
         if (&cell->checks[i] != lead &&
             cell->checks[i].verdict.outcome != ORD_VALID &&
             cell->checks[i].verdict.op_count > 0)
-            put_evidence(page, &cell->checks[i]);
+            put_evidence(page, &cell->checks[i], false);
     put_checks(page);
     put_faults(page);
     put_problems(page);

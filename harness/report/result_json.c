@@ -412,7 +412,7 @@ static int write_indented(const struct ord_buf *compact, const char *path,
         rc = ord_fail(err, ORD_EFORMAT, "%s: %s", path, trouble.text);
         goto out;
     }
-    text = json_dumps(tree, JSON_INDENT(1));
+    text = json_dumps(tree, JSON_INDENT(1) | JSON_REAL_PRECISION(15));
     if (text != NULL) {
         ord_buf_text(&whole, text);
         ord_buf_char(&whole, '\n');

@@ -270,7 +270,8 @@
     tags.slice(0, max).forEach(function (t) {
       var letter = LETTERS[proof.indexOf(t.o)] || '';
       var text = tags.length > 12 ? letter
-        : letter + '  ' + clip(g, t.o.text, 300) +
+        : letter + '  ' + clip(g, t.o.text,
+            Math.min(280, (c.w - GUTTER) * 0.3)) +
           (t.o.t === 1 ? '' : t.o.t === 2 ? ' (failed)' : ' (unknown)');
       var w = g.measureText(text).width + 14, x, y, tries = 0;
       x = Math.max(GUTTER, Math.min(t.x - 4, c.w - w - 6));
@@ -496,6 +497,10 @@
   window.addEventListener('resize', draw);
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change',
     function () { readColors(); draw(); });
+  if (ops.length < D.total)
+    document.getElementById('drawn').textContent = 'drawn: ' + ops.length +
+      ' of ' + D.total + ' operations, those about the evidence; ' +
+      'the strip on top counts all';
   readColors();
   layout();
   start();

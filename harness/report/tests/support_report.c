@@ -92,6 +92,7 @@ struct maker {
     struct ord_history_builder *builder;
     struct ord_rng rng;
     int64_t process[WORKERS]; /* rises after each info */
+    int64_t pace_ns;          /* of one worker */
 };
 
 static void add(struct maker *maker, struct ord_op op)
@@ -129,8 +130,8 @@ static void add_call(struct maker *maker, uint32_t worker, int64_t at_ns,
     uint16_t node =
         at_ns < ORD_S || (worker < 2 && at_ns < 1300 * ORD_MS) ? 1 : 2;
     bool is_stuck = is_cut && worker >= 2 && at_ns < 1250 * ORD_MS;
-    int64_t took = ORD_MS * (is_stuck ? 250 : 1) +
-                   ord_rng_range(&maker->rng, 0, 2 * ORD_MS);
+    int64_t took = (is_stuck ? 250 * ORD_MS : maker->pace_ns / 3) +
+                   ord_rng_range(&maker->rng, 0, maker->pace_ns / 3);
     struct ord_op op = {.time_ns = at_ns,
                         .process = maker->process[worker],
                         .session = ORD_NONE,
@@ -201,9 +202,11 @@ void made_history(struct made *made, uint32_t calls,
     struct ord_err err = {0};
     int64_t gap = 2500 * ORD_MS / calls;
     int64_t free_ns[WORKERS] = {0};
+    bool has_lost = false;
 
     cr_assert_eq(ord_history_builder_new(HISTORY_MAX, &maker.builder, &err),
                  ORD_OK, "%s", err.text);
+    maker.pace_ns = gap * WORKERS;
     for (int i = 0; i < WORKERS; i++)
         maker.process[i] = i;
     add_fault(&maker, ORD_S, "begin");
@@ -211,16 +214,15 @@ void made_history(struct made *made, uint32_t calls,
     for (uint32_t i = 0; i < calls; i++) {
         uint32_t worker = i % WORKERS;
         int64_t at_ns = gap * i;
-        bool is_lost = worker == 1 && at_ns > 1240 * ORD_MS &&
-                       at_ns <= 1240 * ORD_MS + gap * WORKERS;
+        bool is_lost = worker == 1 && at_ns > 1240 * ORD_MS && !has_lost;
 
         if (at_ns < free_ns[worker])
             continue;
+        has_lost |= is_lost;
         add_call(&maker, worker, at_ns,
                  is_lost ? MADE_LOST_ADD : (int64_t)i + 1000);
-        free_ns[worker] = at_ns + 3 * ORD_MS + ORD_US;
         if (worker >= 2 && at_ns > ORD_S && at_ns < 1250 * ORD_MS)
-            free_ns[worker] = at_ns + 254 * ORD_MS;
+            free_ns[worker] = at_ns + 250 * ORD_MS + maker.pace_ns;
     }
     for (uint16_t node = 1; node <= 3; node++)
         add_final_read(&maker, node);

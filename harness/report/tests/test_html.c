@@ -89,6 +89,7 @@ Test(html, a_long_run_stays_small_and_keeps_its_evidence)
     made_history(&made, 40000, &history);
     ord_cell_judge(&made.cell);
     page_of(&made.cell, history, &page);
+    cr_expect_gt(ord_op_counts_of(history).invoked, 5 * ORD_TIMELINE_OPS_MAX);
     cr_expect_lt(page.size, 2 << 20);
     tree = data_of(&page);
     cr_expect_leq(json_array_size(json_object_get(tree, "ops")),
