@@ -4,6 +4,8 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+enum { PROCESSES_MAX = 6 };
+
 struct plan { /* one call of the run that is being made up */
     uint32_t call;
     int64_t begin;
@@ -67,8 +69,8 @@ static uint8_t random_f(struct ord_rng *rng, bool has_cas)
 static int64_t draw_times(struct brute *brute, struct plan *plans,
                           struct ord_rng *rng)
 {
-    uint64_t processes = 1 + ord_rng_below(rng, 4);
-    int64_t free_at[4] = {0};
+    uint64_t processes = 1 + ord_rng_below(rng, PROCESSES_MAX);
+    int64_t free_at[PROCESSES_MAX] = {0};
     int64_t last = 0;
 
     for (uint32_t i = 0; i < brute->count; i++) {
@@ -88,13 +90,13 @@ void brute_random(struct brute *brute, struct ord_rng *rng)
     struct plan plans[BRUTE_CALLS_MAX];
     bool is_unique = ord_rng_below(rng, 2) == 0;
     bool has_cas = ord_rng_below(rng, 3) != 0;
-    uint64_t info_share = ord_rng_below(rng, 4) * 10;
+    uint64_t info_share = ord_rng_below(rng, 8) * 10;
     uint32_t values = 1 + (uint32_t)ord_rng_below(rng, 4);
     int64_t end_of_time = 0;
     uint8_t fresh = 1;
 
     memset(brute, 0, sizeof *brute);
-    brute->count = 2 + (uint32_t)ord_rng_below(rng, 8);
+    brute->count = 2 + (uint32_t)ord_rng_below(rng, BRUTE_CALLS_MAX - 1);
     end_of_time = draw_times(brute, plans, rng);
     if (is_unique)
         values = brute->count;
@@ -212,8 +214,8 @@ static void add_event(struct ord_history_builder *builder,
         op.value = ord_value_nil();
     op.time_ns = call->begin * 1000000;
     if (is_end)
-        op.time_ns = call->end == INT64_MAX ? op.time_ns + 1000000
-                                            : call->end * 1000000;
+        op.time_ns =
+            call->end == INT64_MAX ? op.time_ns + 1000000 : call->end * 1000000;
     cr_assert_eq(ord_history_add(builder, &op, &err), ORD_OK, "%s", err.text);
 }
 

@@ -225,3 +225,132 @@ Test(linearizable, agrees_with_trying_every_order, .timeout = 7200)
     cr_expect_gt(counts[0], count / 20);
     cr_expect_gt(counts[1], count / 20);
 }
+
+/* ---- histories of others: the folder corpus beside the sources ----------- */
+
+/* Jepsen's etcd runs as Porcupine keeps them: process, :type, :f, value. */
+static struct ord_history *read_etcd_log(const char *path)
+{
+    struct ord_history_builder *builder = NULL;
+    struct ord_history *history = NULL;
+    struct ord_err err = {0};
+    char line[512];
+    FILE *in = fopen(path, "re");
+
+    cr_assert_not_null(in, "%s", path);
+    cr_assert_eq(ord_history_builder_new(1 << 26, &builder, &err), ORD_OK);
+    while (fgets(line, sizeof line, in) != NULL) {
+        struct ord_value v[2] = {ord_value_nil(), ord_value_nil()};
+        struct ord_op op = {.session = ORD_NONE,
+                            .epoch = ORD_NONE,
+                            .position = ORD_NONE,
+                            .time_ns = -1};
+        long long process = 0;
+        long long a = 0;
+        long long b = 0;
+        char type[16];
+        char f[16];
+        int count =
+            sscanf(line, "INFO jepsen.util - %lld :%15s :%15s [%lld %lld",
+                   &process, type, f, &a, &b);
+
+        if (count != 5)
+            count = sscanf(line, "INFO jepsen.util - %lld :%15s :%15s %lld",
+                           &process, type, f, &a);
+        if (count < 3)
+            continue; /* the nemesis, or chatter */
+        if (count > 3)
+            v[0] = ord_value_int(a);
+        if (count > 4)
+            v[1] = ord_value_int(b);
+        op.process = process;
+        op.type = strcmp(type, "invoke") == 0 ? ORD_OP_INVOKE
+                  : strcmp(type, "ok") == 0   ? ORD_OP_OK
+                  : strcmp(type, "fail") == 0 ? ORD_OP_FAIL
+                                              : ORD_OP_INFO;
+        op.f = ord_f_of(ord_bytes_of(f));
+        op.name = f;
+        op.value =
+            op.f == ORD_F_CAS && count == 5 ? ord_value_list(v, 2) : v[0];
+        cr_assert_eq(ord_history_add(builder, &op, &err), ORD_OK, "%s: %s",
+                     path, err.text);
+    }
+    (void)fclose(in);
+    cr_assert_eq(ord_history_finish(&builder, false, &history, &err), ORD_OK,
+                 "%s: %s", path, err.text);
+    return history;
+}
+
+static struct ord_history *read_labelled(const char *path, const char *format)
+{
+    struct ord_history_options how = {.size_max = 1 << 28};
+    struct ord_history *history = NULL;
+    struct ord_err err = {0};
+
+    if (strcmp(format, "porcupine-etcd") == 0)
+        return read_etcd_log(path);
+    cr_assert_eq(ord_history_open(path, &how, &history, &err), ORD_OK, "%s: %s",
+                 path, err.text);
+    return history;
+}
+
+static void check_labelled(const char *path, const char *format,
+                           const char *model, const char *expected)
+{
+    struct ord_arena arena;
+    struct ord_verdict got;
+    struct ord_history *history = read_labelled(path, format);
+    struct ord_check_in in = {.history = history,
+                              .arena = &arena,
+                              .steps_max = 200000000,
+                              .model = model};
+
+    ord_arena_init(&arena, (size_t)1 << 30);
+    ord_check_run(&ord_checker_linearizable, &in, &got);
+    /* Where nothing succeeded, "pass" would claim more than was seen. */
+    if (strcmp(expected, "pass") == 0 &&
+        strstr(got.why, "no operation on a register") != NULL)
+        expected = "unknown";
+    cr_expect_str_eq(ord_outcome_name(got.outcome), expected, "%s: %s (%s)",
+                     path, ord_outcome_name(got.outcome), got.why);
+    if (got.outcome == ORD_VALID)
+        cr_expect_null(check_order(history, &got), "%s: %s", path,
+                       check_order(history, &got));
+    if (got.outcome == ORD_INVALID && getenv("ORD_TEST_LOUD") != NULL)
+        (void)fprintf(stderr, "%s: %u ops: %s\n", path, got.op_count, got.why);
+    ord_arena_fini(&arena);
+    ord_history_free(&history);
+}
+
+Test(linearizable, agrees_with_the_labels_of_the_corpus, .timeout = 250)
+{
+    const char *source = getenv("ORD_SOURCE");
+    char path[ORD_PATH_MAX];
+    char line[512];
+    FILE *labels = NULL;
+    uint32_t count = 0;
+
+    (void)snprintf(path, sizeof path, "%s/../shared/corpus/LABELS.tsv",
+                   source == NULL ? "." : source);
+    labels = fopen(path, "re");
+    if (labels == NULL)
+        cr_skip_test("no corpus beside the sources");
+    while (fgets(line, sizeof line, labels) != NULL) {
+        char file[200];
+        char format[40];
+        char checker[40];
+        char model[40];
+        char expected[40];
+
+        if (sscanf(line, "%199s\t%39s\t%39s\t%39s\t%39s", file, format, checker,
+                   model, expected) != 5 ||
+            strcmp(model, "cas-register") != 0)
+            continue;
+        (void)snprintf(path, sizeof path, "%s/../shared/corpus/%s", source,
+                       file);
+        check_labelled(path, format, model, expected);
+        count++;
+    }
+    (void)fclose(labels);
+    cr_expect_gt(count, 60, "only %u files", count);
+}
