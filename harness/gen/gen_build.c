@@ -300,8 +300,7 @@ struct many_worker {
     uint64_t count;   /* mix: draws so far */
     uint32_t is_done; /* mix: bit i, child i is done */
     uint32_t last;    /* whose operation is the worker's last */
-    uint32_t pending; /* mix: drawn, but it said wait; phases: where it is */
-    bool is_pending;  /* mix */
+    uint32_t at;      /* phases: which one it is in */
 };
 
 struct many {
@@ -348,9 +347,11 @@ static struct many *make_many(const struct ord_gen_shape *shape,
     return many->workers == NULL ? NULL : many;
 }
 
-/* Which of the children that are not done; false: none is left. */
-static bool mix_draw(const struct many *many, struct many_worker *w,
-                     const struct ord_gen_call *call)
+/* Which of the children that are not done; count: none is left.  Named by how
+ * many operations there were, so that it stands until it has given one: when a
+ * worker happens to ask must not change what it gets. */
+static uint32_t mix_draw(const struct many *many, const struct many_worker *w,
+                         const struct ord_gen_call *call)
 {
     struct ord_rng rng = {ord_hash(call->path, call->ask->worker, w->count)};
     uint64_t total = 0;
@@ -359,19 +360,16 @@ static bool mix_draw(const struct many *many, struct many_worker *w,
     for (uint32_t i = 0; i < many->count; i++)
         total += (w->is_done >> i & 1) ? 0 : many->weights[i];
     if (total == 0)
-        return false;
+        return many->count;
     at = ord_rng_below(&rng, total);
     for (uint32_t i = 0; i < many->count; i++) {
         uint64_t weight = (w->is_done >> i & 1) ? 0 : many->weights[i];
 
-        if (at < weight) {
-            w->pending = i;
-            break;
-        }
+        if (at < weight)
+            return i;
         at -= weight;
     }
-    w->is_pending = true;
-    return true;
+    return many->count;
 }
 
 static enum ord_gen_answer mix_ask(struct ord_gen *gen,
@@ -381,21 +379,17 @@ static enum ord_gen_answer mix_ask(struct ord_gen *gen,
     struct many_worker *w = &many->workers[call->ask->worker];
 
     for (uint32_t tries = 0; tries <= many->count; tries++) {
+        uint32_t drawn = mix_draw(many, w, call);
         enum ord_gen_answer answer;
 
-        if (!w->is_pending && !mix_draw(many, w, call))
+        if (drawn == many->count)
             return ORD_GEN_DONE;
-        answer = ask_one_of(many, w->pending, call);
-        /* A draw stands until it has given its operation: when a worker
-         * happens to ask must not change what it gets. */
-        if (answer == ORD_GEN_WAIT)
-            return answer;
-        w->is_pending = false;
-        if (answer == ORD_GEN_OP) {
+        answer = ask_one_of(many, drawn, call);
+        if (answer == ORD_GEN_OP)
             w->count++;
+        if (answer != ORD_GEN_DONE)
             return answer;
-        }
-        w->is_done |= UINT32_C(1) << w->pending;
+        w->is_done |= UINT32_C(1) << drawn;
     }
     return ORD_GEN_DONE;
 }
@@ -460,12 +454,12 @@ static enum ord_gen_answer phases_ask(struct ord_gen *gen,
     struct many *many = (struct many *)gen;
     struct many_worker *w = &many->workers[call->ask->worker];
 
-    while (w->pending < many->count) {
-        enum ord_gen_answer answer = ask_one_of(many, w->pending, call);
+    while (w->at < many->count) {
+        enum ord_gen_answer answer = ask_one_of(many, w->at, call);
 
         if (answer != ORD_GEN_DONE)
             return answer;
-        w->pending++;
+        w->at++;
     }
     return ORD_GEN_DONE;
 }
