@@ -7,6 +7,7 @@ enum {
     PAUSE_MS = 20,   /* between two rounds in which nobody led */
     SLICES = 3,      /* a node that does not answer costs a third of the time */
     WAIT_SLICES = 4, /* a replica may wait a quarter of it to catch up */
+    LAG_WINDOWS = 3,
     LAGGARDS_MAX = 2, /* replicas asked before the leader is */
 };
 
@@ -254,12 +255,14 @@ static void ask_option(struct kv_client *client, struct kv_call *call,
             timeout_ns(client) / SLICES);
 }
 
-/* A replica may have heard the leader's word late by as much as it may be
- * behind, so the leader answers for twice that long after an own write; then
- * a replica that is less behind than that must have it. */
+/* Being less behind than T shows users their own writes only once these are
+ * older than T; and a replica judges by what the leader said, which the wire
+ * may have delayed.  So the leader answers for three T after an own write,
+ * which allows for a delay of two T. */
 static void ask_lag_below(struct kv_client *client, struct kv_call *call)
 {
-    if (!wrote_within(client, call, 2 * client->lag_below_ms * ORD_MS)) {
+    if (!wrote_within(client, call,
+                      LAG_WINDOWS * client->lag_below_ms * ORD_MS)) {
         ask_option(client, call, "MAXLAG", client->lag_below_ms, -1);
         if (!may_go_on(call))
             return;
