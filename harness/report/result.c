@@ -38,7 +38,7 @@ static int rank_of(enum ord_cell_verdict verdict)
     for (int i = 0; i < VERDICT_COUNT; i++)
         if (verdicts[i].verdict == verdict)
             return i;
-    ORD_ASSERT(!"a verdict is in the table");
+    ORD_ASSERT(false); /* every verdict is in the table */
     return -1;
 }
 

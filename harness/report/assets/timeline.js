@@ -154,6 +154,7 @@
   }
   function seconds(ns, gap) {
     var digits = Math.max(0, Math.min(6, Math.ceil(-Math.log10(gap / 1e9))));
+    if (gap === 1e6) ns = Math.floor(ns / 1e6) * 1e6;
     return (ns / 1e9).toFixed(digits) + ' s';
   }
   function axis(c, top) {
