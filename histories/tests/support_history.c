@@ -85,7 +85,8 @@ void story_begin(struct story *story, uint64_t seed, bool is_rich)
 {
     *story = (struct story){.rng = ord_rng_stream(seed, "story", 0),
                             .next_process = PROCESSES,
-                            .is_rich = is_rich};
+                            .is_rich = is_rich,
+                            .has_keys = is_rich};
     ord_arena_init(&story->arena, 1 << 24);
     for (int i = 0; i < PROCESSES; i++)
         story->process[i] = i;
@@ -187,7 +188,7 @@ struct ord_op story_next(struct story *s)
     op.time_ns = s->now_ns;
     op.value = s->is_rich ? random_value(s, 0)
                           : ord_value_int(ord_rng_range(&s->rng, 0, 9));
-    if (s->is_rich)
+    if (s->has_keys)
         op.key = random_value(s, 2);
     if (s->is_rich)
         enrich(s, &op);

@@ -31,6 +31,7 @@ struct story {
     int64_t process[PROCESSES];
     struct ord_op open[PROCESSES]; /* type INVOKE: still running */
     bool is_open[PROCESSES];
+    bool has_keys;
     bool is_rich; /* values of every kind, all optional fields */
 };
 

@@ -91,7 +91,7 @@ ParameterizedTestParameters(readers, edn)
         {"{:type :invoke :f :read}", "expected :process before this", true},
         {"{:process 0 :type :maybe :f :read}", "a :type of :invoke", true},
         {"{:process 0\n :type :invoke :f :read :value [1 }",
-         "line 2, column 39: expected a value, found '}'", true},
+         "line 2, column 35: expected a value, found '}'", true},
         {"[{:process 0 :type :invoke :f :read}", "expected an operation", true},
         {"[{:process 0 :type :invoke :f :read}] x", "expected the end", true},
         {"{:process 0 :type :invoke :f :read :value \"x", "closing quote",
@@ -132,7 +132,7 @@ ParameterizedTestParameters(readers, jsonl)
         {"{\"process\":0,\"type\":\"huh\",\"f\":\"read\"}", "a \"type\" of",
          true},
         {"{\"process\":0,\"type\":\"invoke\",\"f\":\"read\"} x",
-         "line 1, column 45: expected the end of the line", true},
+         "line 1, column 42: expected the end of the line", true},
         {"{\"process\":0,\"type\":\"invoke\",\"f\":\"read\",\"value\":[1,}",
          "line 1, column ", true},
         {"{\"process\":0,\"type\":\"ok\",\"f\":\"read\"}",
@@ -193,6 +193,8 @@ Test(readers, written_histories_read_back_identically, .timeout = 60)
 
         cr_assert_eq(ord_history_builder_new(0, &b, &err), ORD_OK);
         story_begin(&story, seed, true);
+        /* EDN cannot tell a tuple from a value: without keys. */
+        story.has_keys = seed % 2 == 0;
         for (int i = 0; i < 100; i++) {
             struct ord_op op = story_next(&story);
 
@@ -208,6 +210,10 @@ Test(readers, written_histories_read_back_identically, .timeout = 60)
         ord_buf_fini(&first);
         ord_buf_fini(&second);
         ord_history_free(&again);
+        if (story.has_keys) {
+            ord_history_free(&h);
+            continue;
+        }
 
         edn_of(h, &first);
         again = read_bytes(ord_buf_bytes(&first), ORD_FORMAT_GUESS, &err);

@@ -1,0 +1,179 @@
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "support_history.h"
+
+enum { MUTATIONS = 5000, CHANGES_MAX = 6 };
+
+static void mutate(struct ord_rng *rng, char *at, size_t *size, size_t room)
+{
+    static const char *const words[] = {"{",
+                                        "}",
+                                        "[",
+                                        "]",
+                                        "(",
+                                        "#_",
+                                        "#{",
+                                        "\"",
+                                        "\\",
+                                        ":",
+                                        ";",
+                                        ",",
+                                        "\n",
+                                        "nil",
+                                        ":type",
+                                        ":ok",
+                                        "\"type\":",
+                                        "-",
+                                        "9223372036854775808",
+                                        "^",
+                                        "#a ",
+                                        "##Inf",
+                                        "0",
+                                        "N",
+                                        "\\u",
+                                        "@",
+                                        "k",
+                                        "n",
+                                        "final",
+                                        "!"};
+    size_t where = ord_rng_below(rng, *size + 1);
+    const char *word = words[ord_rng_below(rng, sizeof words / sizeof *words)];
+    size_t some = ord_rng_below(rng, 16);
+
+    switch (ord_rng_below(rng, 4)) {
+    case 0: /* a bit */
+        if (where < *size)
+            at[where] = (char)(at[where] ^ (1 << ord_rng_below(rng, 8)));
+        break;
+    case 1: /* out with a few bytes */
+        if (some > *size - where)
+            some = *size - where;
+        memmove(at + where, at + where + some, *size - where - some);
+        *size -= some;
+        break;
+    case 2: /* in with a word */
+        some = strlen(word);
+        if (*size + some > room)
+            break;
+        memmove(at + where + some, at + where, *size - where);
+        memcpy(at + where, word, some);
+        *size += some;
+        break;
+    default: /* the end is cut */
+        if (ord_rng_below(rng, 8) == 0)
+            *size = where;
+        break;
+    }
+}
+
+/* Mutants of the bytes through one reader; they may be refused with a reason,
+ * and whatever is accepted must keep the rules. */
+static void fuzz(struct ord_bytes seed, enum ord_history_format format)
+{
+    struct ord_rng rng = ord_rng_stream(1, "fuzz", (uint64_t)format);
+    size_t room = seed.size + 1024;
+    char *work = malloc(room);
+    int accepted = 0;
+
+    cr_assert_not_null(work);
+    for (int i = 0; i < MUTATIONS; i++) {
+        size_t size = seed.size;
+        struct ord_err err = {0};
+        struct ord_history *h;
+        char *exact;
+
+        memcpy(work, seed.at, size);
+        for (uint64_t j = ord_rng_below(&rng, CHANGES_MAX) + 1; j > 0; j--)
+            mutate(&rng, work, &size, room);
+        exact = malloc(size + 1); /* ASan sees a read beyond it */
+        memcpy(exact, work, size);
+        h = read_bytes((struct ord_bytes){exact, size}, format, &err);
+        free(exact);
+        if (h == NULL) {
+            cr_assert_str_not_empty(err.text);
+            continue;
+        }
+        accepted++;
+        ORD_OPS (h, op) {
+            const struct ord_op *pair = ord_history_pair(h, op);
+
+            cr_assert(pair == NULL || (pair->pair == op->index &&
+                                       pair->process == op->process));
+        }
+        ord_history_free(&h);
+    }
+    cr_expect_gt(accepted, 0);
+    free(work);
+}
+
+static struct ord_history *tell(int count)
+{
+    struct ord_history_builder *b = NULL;
+    struct ord_history *h = NULL;
+    struct ord_err err = {0};
+    struct story story;
+
+    cr_assert_eq(ord_history_builder_new(0, &b, &err), ORD_OK);
+    story_begin(&story, 3, true);
+    for (int i = 0; i < count; i++) {
+        struct ord_op op = story_next(&story);
+
+        cr_assert_eq(ord_history_add(b, &op, &err), ORD_OK);
+    }
+    story_end(&story);
+    cr_assert_eq(ord_history_finish(&b, false, &h, &err), ORD_OK);
+    return h;
+}
+
+Test(fuzz, jsonl, .timeout = 120)
+{
+    struct ord_history *h = tell(12);
+    struct ord_buf bytes;
+
+    jsonl_of(h, &bytes);
+    fuzz(ord_buf_bytes(&bytes), ORD_FORMAT_JSONL);
+    ord_buf_fini(&bytes);
+    ord_history_free(&h);
+}
+
+Test(fuzz, edn, .timeout = 120)
+{
+    struct ord_history *h = tell(12);
+    struct ord_buf bytes;
+
+    edn_of(h, &bytes);
+    fuzz(ord_buf_bytes(&bytes), ORD_FORMAT_EDN);
+    ord_buf_fini(&bytes);
+    ord_history_free(&h);
+}
+
+Test(fuzz, text, .timeout = 120)
+{
+    fuzz(ord_bytes_of("0 inv write k1 5 @1.5 ; 1 inv read k\"a\" n2 # c\n"
+                      "0 ok write k1 5 e3 u4 ; 1 ok read k\"a\" nil n2 final\n"
+                      "nemesis info cut [[1 2] #{:a \"b\"} \\c] !\"why\"\n"),
+         ORD_FORMAT_TEXT);
+}
+
+Test(fuzz, log, .timeout = 120)
+{
+    char path[PATH_SIZE];
+    struct ord_history *h = tell(12);
+    struct ord_log *log = NULL;
+    struct ord_err err = {0};
+    struct ord_buf bytes;
+
+    fresh_path(path);
+    cr_assert_eq(ord_log_create(path, "{\"nodes\":[\"a\"]}", &log, &err),
+                 ORD_OK);
+    ORD_OPS (h, op)
+        cr_assert_eq(ord_log_append(log, op, 5, 6, &err), ORD_OK);
+    cr_assert_eq(ord_log_close(&log, &err), ORD_OK);
+    slurp(path, &bytes);
+    fuzz(ord_buf_bytes(&bytes), ORD_FORMAT_OWN);
+    ord_buf_fini(&bytes);
+    ord_history_free(&h);
+    unlink(path);
+}
