@@ -72,9 +72,11 @@ static void put_cell(struct ord_buf *out, const struct ord_cell_result *cell)
 
     ord_buf_init(&found, FOUND_MAX);
     ord_table_found(cell, &found);
-    ord_buf_text(out, "<tr><td class=\"tight\"><b>");
+    ord_buf_text(out, "<tr><td class=\"cell\"><b>");
     put_name(out, cell);
-    ord_buf_printf(out, "</b></td><td class=\"num soft\">%llu</td><td>",
+    ord_buf_printf(out,
+                   "</b></td><td class=\"num soft\">%llu</td>"
+                   "<td class=\"op\">",
                    (unsigned long long)cell->seed);
     ord_html_text(out, cell->about == NULL ? "" : cell->about);
     ord_buf_text(out, "</td><td>");
