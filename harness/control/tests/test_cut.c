@@ -44,6 +44,9 @@ static int cut_one_way(struct trial *t)
     /* The clients' port is cut like any other. */
     CHECK(trial_fault(t, 2, 0, 3, &cut) == ORD_OK);
     CHECK(matrix_is(t, 4, 0, 3));
+    ord_wire_clear(t->wire, 2);
+    CHECK(trial_fault(t, 3, 3, 1, &cut) == ORD_OK); /* downwards, too */
+    CHECK(matrix_is(t, 4, 3, 1));
     CHECK(ord_wire_seen(t->wire) == ord_wire_generation(t->wire));
     return 0;
 }

@@ -84,6 +84,9 @@ Test(wire, composes)
     cr_expect_eq(ord_wire_link(wire, 1, 2).loss_ppm, 500000);
     cr_expect_eq(ord_wire_link(wire, 1, 2).rate_bit_s, 2000);
     cr_expect_not(ord_wire_link(wire, 1, 2).up, "fault 3 still cuts");
+    lay(wire, 4, 1, 2, (struct ord_link){.up = true});
+    commit(wire);
+    cr_expect_not(ord_wire_link(wire, 1, 2).up, "nobody else mends it");
     ord_wire_clear_all(wire);
     commit(wire);
     expect_plain(wire);
