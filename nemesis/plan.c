@@ -54,6 +54,9 @@ static int check_times(const struct ord_nemesis_entry *entry,
         return ord_fail(err, ORD_EUSAGE,
                         "%s: on: expected no at or every beside it",
                         entry->fault);
+    if (entry->trigger == ORD_AT_TIME && entry->delay_ns > 0)
+        return ord_fail(err, ORD_EUSAGE, "%s: after: expected only with `on`",
+                        entry->fault);
     for (uint32_t i = 0; i < entry->at_count; i++) {
         if (entry->at_ns[i] < 0)
             return ord_fail(err, ORD_EUSAGE,

@@ -383,6 +383,7 @@ ParameterizedTestParameters(plan, errors)
         {"kill every=100-200 at=1 for=1", 3, "one of the two"},
         {"kill on=leader at=1 for=1", 3, "no at or every"},
         {"kill every=200-100 for=1", 3, "the lower first"},
+        {"kill at=1 for=1 wait=5", 3, "only with `on`"},
         {"kill at=10000 for=1", 3, "10000ms of the run"},
     };
     return cr_make_param_array(struct error_row, rows,
