@@ -17,7 +17,7 @@
  * if that dies, so does the truth), BEAM (the BEAM_MAX configurations that use
  * least of them; if that lives, so does the truth), and EXACT if needed.
  *
- * UNKNOWN: the steps or memory are used up, or a limit below is reached.
+ * UNKNOWN: the steps or memory are used up, or a limit of search.h is reached.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -62,11 +62,13 @@ static void past_add(const struct mono *mono, struct past *past,
         ord_versions_of(mono->versions, value, read->end);
     struct mark *mark = &mono->marks[ord_intern_find(&mono->seen, value)];
 
-    if (from.count > 0 && from.min_begin > past->newest_begin) {
+    if (from.count == 0)
+        return; /* a value that nobody wrote has no place in time */
+    if (from.min_begin > past->newest_begin) {
         past->newest = read;
         past->newest_begin = from.min_begin;
     }
-    if (from.count > 0 && from.max_begin > past->maybe_begin)
+    if (from.max_begin > past->maybe_begin)
         past->maybe_begin = from.max_begin;
     if (mark->stamp != mono->stamp) {
         mark->stamp = mono->stamp;

@@ -79,7 +79,7 @@ int ord_call_compare_session(const struct ord_call *a,
 int ord_call_compare_end(const void *a, const void *b);
 
 /* Values to small numbers: ids count from 0 in the order of their coming. */
-enum { ORD_NO_ID = UINT32_MAX };
+#define ORD_NO_ID UINT32_MAX
 
 struct ord_intern {
     uint32_t *slots; /* id + 1; 0: free */

@@ -167,6 +167,10 @@ Test(monotonic, registers)
                 "3 ok read k4 21; 3 inv read k4; 3 ok read k4 17;"
                 "3 inv read k4; 3 ok read k4 21",
          ORD_INVALID, NULL},
+        /* What nobody wrote has no place in time. */
+        {W17_21 "3 inv read k4; 3 ok read k4 21; 3 inv read k4;"
+                "3 ok read k4 99; 3 inv read k4; 3 ok read k4 21",
+         ORD_VALID, NULL},
         /* A write with an unknown end may come late. */
         {"1 inv write 1; 1 info write 1; 2 inv write 2; 2 ok write 2;"
          "3 inv read; 3 ok read 2; 3 inv read; 3 ok read 1",
