@@ -74,7 +74,7 @@ struct ord_campaign_options {
     const uint64_t
         *seed; /* instead of all the file's seeds; NULL: the file's */
     const struct ord_setting *sets; /* --set: settings, or time, nodes,
-                                       clients, rate, timeout, settle, seeds */
+                                       clients, rate, timeout, settle */
     uint32_t set_count;
 };
 

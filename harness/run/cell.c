@@ -270,6 +270,11 @@ static void conclude(const struct ord_cell_run *run)
     const struct ord_facts *facts = run->facts;
     char text[ORD_PROBLEM_SIZE + 64];
 
+    if (facts->unkept_count > 0) {
+        snprintf(text, sizeof text, "%u further problems are not listed",
+                 facts->unkept_count);
+        add_problem(run, ORD_PROBLEM_NOTE, text);
+    }
     if (facts->is_interrupted)
         add_problem(run, ORD_PROBLEM_NOTE,
                     "interrupted: the main phase was cut short");
@@ -278,7 +283,7 @@ static void conclude(const struct ord_cell_run *run)
                  facts->problems[0].text);
         add_problem(run, ORD_PROBLEM_INFRASTRUCTURE, text);
     }
-    if (facts->final_rounds > 0 && !facts->is_agreed &&
+    if (facts->ok > 0 && facts->final_rounds > 0 && !facts->is_agreed &&
         !has_check(run->cell, "convergence")) {
         snprintf(text, sizeof text,
                  "the replicas did not agree within %.1f s of the healing",
@@ -290,9 +295,7 @@ static void conclude(const struct ord_cell_run *run)
 static void put_problems(const struct ord_facts *facts, struct ord_arena *arena,
                          struct ord_cell_result *out)
 {
-    uint32_t kept = facts->problem_count < ORD_PROBLEMS_MAX
-                        ? facts->problem_count
-                        : ORD_PROBLEMS_MAX;
+    uint32_t kept = facts->problem_count;
     struct ord_problem *to = ord_arena_zalloc(arena, kept, sizeof *to);
 
     if (to == NULL)
@@ -362,7 +365,7 @@ int ord_cell_run(const struct ord_cell_run *run, struct ord_arena *arena,
     ord_facts_phase(facts, ORD_PHASE_DONE);
     put_times(facts, &out->phases);
     ord_cell_judge(out);
-    rc = history != NULL ? write_report(run, out, history, err) : ORD_OK;
+    rc = write_report(run, out, history, err);
     ord_history_free(&history);
     if (rc == ORD_OK)
         rc = ord_path_join(path, run->dir, ORD_RESULT_FILE, err);

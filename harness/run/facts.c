@@ -10,15 +10,19 @@ void ord_facts_problem(struct ord_facts *facts, enum ord_problem_kind kind,
 {
     va_list args;
 
-    if (facts->problem_count < ORD_PROBLEMS_MAX) {
-        struct ord_fact_problem *to = &facts->problems[facts->problem_count];
+    struct ord_fact_problem *to = &facts->problems[facts->problem_count];
 
-        to->kind = kind;
-        va_start(args, format);
-        vsnprintf(to->text, sizeof to->text, format, args);
-        va_end(args);
+    if (facts->problem_count == ORD_PROBLEMS_MAX ||
+        (kind == ORD_PROBLEM_NOTE && facts->note_count == ORD_NOTES_MAX)) {
+        facts->unkept_count++;
+        return;
     }
     facts->problem_count++;
+    facts->note_count += kind == ORD_PROBLEM_NOTE;
+    to->kind = kind;
+    va_start(args, format);
+    vsnprintf(to->text, sizeof to->text, format, args);
+    va_end(args);
 }
 
 void ord_facts_phase(struct ord_facts *facts, enum ord_phase phase)

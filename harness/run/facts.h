@@ -8,7 +8,8 @@
 
 #include "harness/report/result.h"
 
-enum { ORD_PROBLEMS_MAX = 8, ORD_PROBLEM_SIZE = 768 };
+/* Notes leave room for what decides a verdict. */
+enum { ORD_PROBLEMS_MAX = 12, ORD_NOTES_MAX = 6, ORD_PROBLEM_SIZE = 768 };
 
 enum ord_phase { /* in order; `ordeal run` shows it */
                  ORD_PHASE_SETUP,
@@ -40,7 +41,9 @@ struct ord_facts {
     bool is_agreed; /* the last round's final reads agreed */
     bool is_interrupted;
     struct ord_fact_problem problems[ORD_PROBLEMS_MAX];
-    uint32_t problem_count; /* may be more than are kept */
+    uint32_t problem_count;
+    uint32_t note_count;   /* of these */
+    uint32_t unkept_count; /* beyond the room */
 };
 
 void ord_facts_problem(struct ord_facts *facts, enum ord_problem_kind kind,

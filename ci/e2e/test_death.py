@@ -1,0 +1,146 @@
+"""kill -9 of the controller at random moments: nothing stays, nothing is lost."""
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+import unittest
+
+from support import (BIN, LONG, ORDEAL, Case, interfaces, mounts, ordeal,
+                     processes_with, skip_without_sandbox)
+
+MOMENTS = 20 if LONG else 6
+
+CELL = """ordeal: 1
+name: t
+cells:
+  - id: c
+    target: refdb
+    client: ["python3", "CLIENT", "DIR/told", "BIN/refdb-client"]
+    nodes: 3
+    clients: 4
+    rate: 800
+    time: 5s
+    settings: {ack: async}
+    workload: set
+    checkers: [lost, stats]
+    nemesis:
+      - {fault: partition, shape: random-halves, every: 100ms..300ms, for: 100ms..300ms}
+      - {fault: pause, who: one, every: 200ms..500ms, for: 100ms..300ms}
+"""
+
+
+class Death(Case):
+    def start(self, number):
+        here = os.path.dirname(os.path.abspath(__file__))
+        folder = self.path(f"run{number}")
+        os.makedirs(os.path.join(folder, "told"))
+        text = (CELL.replace("CLIENT", os.path.join(here, "telling_client.py"))
+                .replace("DIR", folder).replace("BIN", BIN))
+        campaign = self.campaign(text, f"{number}.yaml")
+        return folder, subprocess.Popen(
+            [ORDEAL, "run", campaign, "--out", os.path.join(folder, "out")],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, start_new_session=True)
+
+    def gone(self, folder):
+        """Waits at most a second for the run's processes to be gone."""
+        deadline = time.monotonic() + 1.0
+        while processes_with(folder) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return processes_with(folder) == []
+
+    def told(self, folder):
+        """Every operation a client was given, and those it answered ok."""
+        given, answered = [], []
+        for name in os.listdir(os.path.join(folder, "told")):
+            with open(os.path.join(folder, "told", name), encoding="utf-8") as f:
+                for line in f.read().split("\n")[:-1]:
+                    kind, _, rest = line.partition(" ")
+                    (given if kind == "op" else answered).append(json.loads(rest))
+        return given, answered
+
+    def look_at_history(self, folder):
+        history = os.path.join(folder, "out", "c-s1", "history.ordeal")
+        given, _ = self.told(folder)
+        if not os.path.exists(history):
+            self.assertEqual(given, [])
+            return 0
+        done = ordeal("check", history, "--checker", "stats", "--json")
+        if not given and done.returncode == 64:
+            return 0  # killed before the first byte of it was whole
+        self.assertIn(done.returncode, (0, 3), done.stderr)
+        on_record = {(op["f"], json.dumps(op.get("key")),
+                      json.dumps(op.get("value")))
+                     for op in self.history(history) if op["type"] == "invoke"}
+        for op in given:
+            what = (op["f"], json.dumps(op.get("key")),
+                    json.dumps(op.get("value")))
+            self.assertIn(what, on_record)
+        return len(given)
+
+    def test_kill_at_random_moments(self):
+        seed = random.randrange(1 << 30)
+        print(f"seed {seed}, {MOMENTS} moments")
+        draw = random.Random(seed)
+        before = (interfaces(), mounts())
+        given = 0
+        for number in range(MOMENTS):
+            folder, run = self.start(number)
+            time.sleep(draw.uniform(0.0, 3.0))
+            run.send_signal(signal.SIGKILL)
+            run.wait()
+            self.assertTrue(self.gone(folder), processes_with(folder))
+            self.assertEqual((interfaces(), mounts()), before)
+            given += self.look_at_history(folder)
+        self.assertGreater(given, 100, "the clients were hardly asked anything")
+
+
+class Interrupt(Case):
+    def start(self):
+        text = CELL.replace('    client: ["python3", "CLIENT", "DIR/told", '
+                            '"BIN/refdb-client"]\n', "").replace("5s", "30s")
+        return subprocess.Popen(
+            [ORDEAL, "run", self.campaign(text), "--out", self.path("out")],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+    def wait_for_operations(self):
+        history = self.path("out", "c-s1", "history.ordeal")
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            if os.path.exists(history):
+                done = ordeal("check", history, "--checker", "stats", "--json")
+                if '"verdict":"pass"' in done.stdout:
+                    return
+            time.sleep(0.1)
+        self.fail("no operation within 20 s")
+
+    def test_once_finishes_and_reports(self):
+        run = self.start()
+        self.wait_for_operations()
+        run.send_signal(signal.SIGINT)
+        out, err = run.communicate(timeout=25)
+        result = self.result(self.path("out", "c-s1"))
+        told = [p["what"] for p in result["problems"]]
+        self.assertTrue(any("interrupted" in text for text in told), told)
+        self.assertEqual(run.returncode, result["exit"], out + err)
+        self.assertIn("verdict:", out)
+
+    def test_twice_stops_now(self):
+        run = self.start()
+        self.wait_for_operations()
+        run.send_signal(signal.SIGINT)
+        time.sleep(0.05)
+        run.send_signal(signal.SIGINT)
+        _, err = run.communicate(timeout=5)
+        self.assertEqual(run.returncode, 5, err)
+        self.assertIn("second interrupt", err)
+        time.sleep(1)
+        self.assertEqual(processes_with(self.dir), [])
+
+
+if __name__ == "__main__":
+    skip_without_sandbox()
+    unittest.main()
