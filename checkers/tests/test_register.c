@@ -167,6 +167,10 @@ Test(monotonic, registers)
                 "3 ok read k4 21; 3 inv read k4; 3 ok read k4 17;"
                 "3 inv read k4; 3 ok read k4 21",
          ORD_INVALID, NULL},
+        /* The other read overlaps the first: it may have come before it. */
+        {C17_21 "3 inv read k4 u9; 5 inv read k4 u9; 3 ok read k4 21 u9;"
+                "5 ok read k4 17 u9; 3 inv read k4 u9; 3 ok read k4 21 u9",
+         ORD_VALID, NULL},
         /* What nobody wrote has no place in time. */
         {W17_21 "3 inv read k4; 3 ok read k4 21; 3 inv read k4;"
                 "3 ok read k4 99; 3 inv read k4; 3 ok read k4 21",
