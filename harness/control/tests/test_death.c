@@ -8,6 +8,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,7 +161,8 @@ static void die(enum ord_uplink uplink, bool kills_conductor, int delay_us)
                       "or this test is blind");
     }
     if (delay_us > 0)
-        (void)usleep((useconds_t)delay_us);
+        (void)ppoll(NULL, 0,
+                    &(struct timespec){.tv_nsec = (long)delay_us * 1000}, NULL);
     for (int i = 0; kills_conductor && i < 1000 && play.stage->conductor == 0;
          i++)
         trial_sleep_ms(1);
