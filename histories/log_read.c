@@ -154,7 +154,7 @@ static void get_name(struct log_reader *r, struct cursor *in, struct ord_op *op)
     }
     name = get_text(in, id == 0 ? &r->scratch : &r->names_arena);
     op->name = name.at;
-    op->f = ord_f_of(name);
+    op->f = (uint8_t)ord_f_of(name);
     if (id != 0 && !in->is_bad) {
         r->names[id] = op->name;
         r->f[id] = op->f;
