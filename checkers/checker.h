@@ -30,8 +30,8 @@ struct ord_option {
 struct ord_check_in {
     const struct ord_history *history;
     struct ord_arena *arena; /* of this check; its limit is the byte budget */
-    uint64_t steps_max; /* of a search; 0: 200 million, some seconds */
-    const char *model; /* NULL where the checker takes none */
+    uint64_t steps_max;      /* of a search; 0: 200 million, some seconds */
+    const char *model;       /* NULL where the checker takes none */
     const struct ord_option *options;
     uint32_t option_count;
 };
