@@ -80,10 +80,14 @@ function(ord_tests module)
   endforeach()
 endfunction()
 
+# All programs and no tests: what ci/demo builds.
+add_custom_target(ord_programs)
+
 function(ord_program name)
   cmake_parse_arguments(arg "" "DESTINATION" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ${arg_DEPS})
+  add_dependencies(ord_programs ${name})
   if(arg_DESTINATION)
     install(TARGETS ${name} DESTINATION ${arg_DESTINATION})
   endif()
