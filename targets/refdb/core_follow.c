@@ -237,6 +237,7 @@ void rd_on_snap(struct rd_core *core, const struct rd_msg *msg, int64_t now)
         msg->index >= core->log.base && msg->index <= core->log.last &&
         rd_log_epoch(&core->log, msg->index) == msg->index_epoch) {
         is_wanted = false;
+        answer.flags |= RD_FLAG_OK | RD_FLAG_LAST; /* go on from there */
         rd_apply_to(core, msg->index);
     }
     if (is_wanted && core->out.snap_data(core->out.ctx, msg)) {

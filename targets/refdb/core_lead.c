@@ -339,7 +339,9 @@ static void on_reject(struct rd_core *core, struct rd_peer *peer,
         hint = core->log.last;
     if (hint + 1 > msg->index && msg->index > 0)
         hint = msg->index - 1;
-    is_far = core->log.last - hint > core->config.snapshot_after ||
+    /* A snapshot holds what is applied: one that is no further than the
+     * follower itself would be of no use to it. */
+    is_far = core->applied > hint + core->config.snapshot_after ||
              (msg->last == 0 && core->applied > EMPTY_LAG_ENTRIES);
     if (msg->flags & RD_FLAG_SNAPSHOT || is_far) {
         start_snapshot(core, msg->from, now);

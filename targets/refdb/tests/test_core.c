@@ -475,3 +475,28 @@ Test(core, bootstrap_waits_for_a_majority_of_new_nodes, .timeout = 20)
     cr_expect_eq(sim_lost_at(sim, sim_leader(sim)), 0);
     sim_free(sim);
 }
+
+/* Everything at once, for the settings that promise less: none may fall over,
+ * and with fencing all end up equal, whatever was lost on the way. */
+Test(core, every_setting_survives_chaos_and_converges, .timeout = 250)
+{
+    for (uint64_t seed = 1; seed <= seeds_of(120); seed++) {
+        struct rd_core_config config = config_of(RD_ASYNC);
+        struct sim *sim;
+
+        config.ack = (enum rd_ack)(seed % 3); /* not quorum */
+        config.failover = (enum rd_failover)(seed / 3 % 3);
+        config.is_any = seed % 4 == 1;
+        config.is_fencing = seed % 5 != 0;
+        sim = chaos(&config, 3 + (uint32_t)(seed % 2) * 2, seed);
+        cr_assert_str_empty(sim->broken, "seed %llu: %s",
+                            (unsigned long long)seed, sim->broken);
+        if (config.failover == RD_MANUAL && sim_leader(sim) == 0) {
+            (void)rd_core_promote(&sim->node[1].core, sim->now_ms * ORD_MS);
+            sim_run(sim, 600);
+        }
+        if (config.is_fencing)
+            expect_converged(sim, seed);
+        sim_free(sim);
+    }
+}

@@ -108,7 +108,7 @@ Test(client_memory, entries_are_found_again_up_to_the_limit, .timeout = 30)
     cr_expect_eq(count, KV_MEMORY_MAX);
     for (uint64_t i = 0; i < count; i++) {
         cr_assert(kv_memory_has(&memory, i * 3));
-        cr_assert_eq(kv_memory_at(&memory, i * 3)->wrote_ns, i);
+        cr_assert_eq(kv_memory_at(&memory, i * 3)->wrote_ns, (int64_t)i);
     }
     cr_expect_not(kv_memory_has(&memory, 4));
     ord_arena_fini(&arena);
