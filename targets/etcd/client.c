@@ -164,13 +164,16 @@ static bool probe(const char *ip, const char *path, const char *body,
     return good;
 }
 
-/* A linearizable read of a key that nobody writes: there is a leader, and
- * this member hears from it. */
+/* This member hears from a leader, and a linearizable read of a key that
+ * nobody writes comes back.  In that order: a read that finds no leader would
+ * be kept waiting until long after there is one. */
 static bool etcd_ready(const char *ip, int64_t deadline_ns)
 {
     struct etcd_reply reply;
 
-    return probe(ip, "/v3/kv/range", "{\"key\":\"cmVhZHk=\"}", deadline_ns,
+    return probe(ip, "/v3/maintenance/status", "{}", deadline_ns, &reply) &&
+           reply.leader != 0 &&
+           probe(ip, "/v3/kv/range", "{\"key\":\"cmVhZHk=\"}", deadline_ns,
                  &reply);
 }
 
