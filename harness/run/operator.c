@@ -277,9 +277,11 @@ static void watch_primary(struct operator_state *op, int64_t now_ns)
     if (!op->wants_primary)
         return;
     if (ord_ask_step(&op->primary, all_nodes(op), now_ns, PRIMARY_AGAIN_NS,
-                     &err) == ORD_OK)
-        ord_nemesis_leader_changed(op->engine, primary_now(&op->primary, count),
-                                   now_ns);
+                     &err) != ORD_OK)
+        return;
+    ord_nemesis_leader_changed(op->engine, primary_now(&op->primary, count),
+                               now_ns);
+    op->step_ns = 0; /* it may have made something due */
 }
 
 static void begin_heal(struct operator_state *op)

@@ -383,6 +383,8 @@ void ord_pool_event(struct ord_pool *pool, uint32_t worker)
     got = read(w->fd, bytes, sizeof bytes);
     if (got > 0) {
         take_lines(pool, w, (struct ord_bytes){bytes, (size_t)got});
+        if (w->state == WORKER_FREE && pool->err.rc == ORD_OK)
+            ask_generator(pool, w, ord_now_ns()); /* while it is warm */
     } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
         describe_end(w, why, sizeof why);
         replace(pool, w, why);
