@@ -100,7 +100,11 @@ function(ord_target_files name)
   set(to ${CMAKE_BINARY_DIR}/share/ordeal/targets/${name})
   foreach(file ${arg_FILES})
     configure_file(${CMAKE_CURRENT_SOURCE_DIR}/${file} ${to}/${file} COPYONLY)
-    install(PROGRAMS ${file}
+    set(kind FILES)
+    if(file MATCHES "\\.(py|sh)$")
+      set(kind PROGRAMS)
+    endif()
+    install(${kind} ${file}
       DESTINATION ${CMAKE_INSTALL_DATADIR}/ordeal/targets/${name})
   endforeach()
 endfunction()
