@@ -24,6 +24,7 @@ ELSEWHERE = {
     "ci/test": "whoever runs this test",
     "ci/check": "ci/test does all that it does",
     ".ci/run": "calls ci/test",
+    "ci/style": "ci/test",
     "ci/style --self-test": "the test ci_style_self_test",
 }
 
