@@ -345,10 +345,10 @@ static int open_pool(struct conductor *c, struct ord_err *err)
         .settings = c->cell->settings,
         .setting_count = c->cell->setting_count,
     };
-    char clients[ORD_PATH_MAX];
     struct ord_pool_config config = {
         .cell = c->cell,
-        .clients_dir = clients,
+        .clients_dir =
+            ord_arena_printf(&c->arena, "%s/clients", c->config->dir),
         .log = c->log,
         .facts = c->facts,
         .start_ns = c->facts->start_ns,
@@ -356,13 +356,11 @@ static int open_pool(struct conductor *c, struct ord_err *err)
         .on_done = on_done,
         .ctx = c,
     };
-    int rc = ord_path_join(clients, c->config->dir, "clients", err);
+    int rc = ord_template_argv(
+        &in,
+        c->cell->client != NULL ? c->cell->client : c->cell->target->client,
+        &c->arena, &config.argv, err);
 
-    if (rc == ORD_OK)
-        rc = ord_template_argv(
-            &in,
-            c->cell->client != NULL ? c->cell->client : c->cell->target->client,
-            &c->arena, &config.argv, err);
     return rc == ORD_OK ? ord_pool_open(&config, &c->pool, err) : rc;
 }
 

@@ -17,9 +17,9 @@ struct ord_pool;
 
 struct ord_pool_config {
     const struct ord_cell *cell;
-    const char *const *argv; /* of the client program, complete */
-    const char *clients_dir; /* exists; w0.log ... get the stderr; NULL: it is
-                                thrown away */
+    const char *const *argv; /* of the client program; borrowed */
+    const char *clients_dir; /* borrowed, exists; w0.log ... get the stderr;
+                                NULL: it is thrown away */
     struct ord_log *log;     /* borrowed */
     struct ord_facts *facts; /* borrowed */
     int64_t start_ns;        /* CLOCK_MONOTONIC of the history's time 0 */
