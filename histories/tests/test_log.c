@@ -57,7 +57,7 @@ static void write_story(const char *path, uint64_t seed, int count,
 
         append(log, &op);
     }
-    cr_expect_eq(ord_log_event_count(log), count);
+    cr_expect_eq(ord_log_event_count(log), (uint64_t)count);
     story_end(&story);
     shut(&log);
     slurp(path, bytes);
@@ -466,22 +466,30 @@ Test(log, a_file_size_limit_is_an_error, .timeout = 60)
     cr_expect_null(fill_up(path, "file size limit"));
 }
 
-/* A user without root is root in a namespace of its own. */
-static bool become_root(void)
+static bool write_text(const char *path, const char *text)
 {
-    char map[64];
-    int size = snprintf(map, sizeof map, "0 %d 1", (int)getuid());
-    bool is_done;
-    int fd;
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    bool is_done = fd >= 0 && write(fd, text, strlen(text)) > 0;
 
-    if (unshare(CLONE_NEWNS) == 0)
-        return true;
-    if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
-        return false;
-    fd = open("/proc/self/uid_map", O_WRONLY | O_CLOEXEC);
-    is_done = fd >= 0 && write(fd, map, (size_t)size) == size;
     close(fd);
     return is_done;
+}
+
+/* A user without root is root in a namespace of its own; tmpfs takes no file
+ * of a group that is not mapped. */
+static bool become_root(void)
+{
+    char users[64];
+    char groups[64];
+
+    snprintf(users, sizeof users, "0 %d 1", (int)getuid());
+    snprintf(groups, sizeof groups, "0 %d 1", (int)getgid());
+    if (unshare(CLONE_NEWNS) == 0)
+        return true;
+    return unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 &&
+           write_text("/proc/self/uid_map", users) &&
+           write_text("/proc/self/setgroups", "deny") &&
+           write_text("/proc/self/gid_map", groups);
 }
 
 /* In a child: namespaces are for processes of one thread. */
