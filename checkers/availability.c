@@ -11,10 +11,10 @@
  * Unknown:     nothing was attempted; an option is not a number.
  * Cost:        O(events).
  */
+#include <stdlib.h>
+
 #include "checkers/proof.h"
 #include "checkers/registry.h"
-
-#include <stdlib.h>
 
 enum group { READS, WRITES, GROUPS };
 

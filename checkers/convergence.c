@@ -11,13 +11,13 @@
  *              final reads in which all nodes agreed, over all objects.
  * Cost:        O(calls + items log items) time, O(calls) bytes.
  */
-#include "checkers/finals.h"
-#include "checkers/proof.h"
-#include "checkers/registry.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "checkers/finals.h"
+#include "checkers/proof.h"
+#include "checkers/registry.h"
 
 enum { ROUNDS_MAX = 1000 };
 

@@ -14,14 +14,14 @@
  *              written more than once leaves the answer open.
  * Cost:        O(calls log calls + items read) time, O(calls) bytes.
  */
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "checkers/elements.h"
 #include "checkers/finals.h"
 #include "checkers/proof.h"
 #include "checkers/registry.h"
 #include "checkers/versions.h"
-
-#include <stdio.h>
-#include <stdlib.h>
 
 struct lost {
     const struct ord_check_in *in;

@@ -1,8 +1,8 @@
 /* registry.c -- the checkers there are: one line each. */
+#include "checkers/registry.h"
+
 #include <stddef.h>
 #include <string.h>
-
-#include "checkers/registry.h"
 
 static const struct ord_checker *const checkers[] = {
     &ord_checker_lost,

@@ -9,10 +9,10 @@
  * Unknown:     no acknowledged write carries both.
  * Cost:        O(writes log writes) time, O(writes) bytes.
  */
+#include <stdlib.h>
+
 #include "checkers/proof.h"
 #include "checkers/registry.h"
-
-#include <stdlib.h>
 
 static bool is_write(uint8_t f)
 {

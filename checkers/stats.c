@@ -7,10 +7,10 @@
  *              was attempted.  Never a violation.
  * Cost:        O(events log events) time, O(events) bytes.
  */
+#include <stdlib.h>
+
 #include "checkers/proof.h"
 #include "checkers/registry.h"
-
-#include <stdlib.h>
 
 enum { FUNCTIONS_MAX = 8, NODES_SHOWN_MAX = 8 };
 

@@ -13,10 +13,10 @@
  * Unfinished writes count only if somebody saw their value (linearizable.c
  * drops the others); their end is never.
  */
-#include "checkers/linear.h"
-
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "checkers/linear.h"
 
 enum { NONE = -1 };
 

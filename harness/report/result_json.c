@@ -3,13 +3,12 @@
  * Written by hand and not through jansson because a verdict may quote anything
  * that a database answered: ord_buf_json() makes UTF-8 of all of it.
  */
-#include "harness/report/json_out.h"
-
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 
 #include "harness/base/file.h"
+#include "harness/report/json_out.h"
 #include "harness/report/result.h"
 
 void ord_out_next(struct ord_buf *out)

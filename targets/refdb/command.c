@@ -3,14 +3,13 @@
  * A refusal that says "nothing happened" is given only before an entry has
  * been appended; after that it is the result or -UNCERTAIN.
  */
-#include "targets/refdb/node.h"
-
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <strings.h>
 
 #include "harness/base/clock.h"
+#include "targets/refdb/node.h"
 
 static const int64_t WAIT_MS_MAX = 60000;
 

@@ -6,8 +6,6 @@
  * up the next one: several run side by side and the first to get through wins.
  * So a healed link is in use again within DIAL_EVERY_MS and a round trip.
  */
-#include "targets/refdb/node.h"
-
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -16,6 +14,7 @@
 #include <unistd.h>
 
 #include "harness/base/clock.h"
+#include "targets/refdb/node.h"
 
 enum {
     PING_MS = 50,

@@ -1,6 +1,4 @@
 /* session.c -- connections of clients: one request at a time each. */
-#include "targets/refdb/node.h"
-
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -8,6 +6,7 @@
 #include <unistd.h>
 
 #include "harness/base/clock.h"
+#include "targets/refdb/node.h"
 
 enum {
     OUT_SIZE_MAX = 64 << 20,

@@ -1,8 +1,7 @@
-#include "targets/refdb/storage_int.h"
-
 #include <errno.h>
 
 #include "harness/base/file.h"
+#include "targets/refdb/storage_int.h"
 
 static const char FILE_NAME[] = "refdb.sqlite";
 enum { SCHEMA_VERSION = 1, BUSY_MS = 2000 };

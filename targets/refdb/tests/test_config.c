@@ -1,9 +1,8 @@
-#include "targets/refdb/config.h"
-
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 
 #include "harness/base/clock.h"
+#include "targets/refdb/config.h"
 
 enum { WORDS_MAX = 16 };
 

@@ -1,5 +1,3 @@
-#include "targets/refdb/resp.h"
-
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <stdlib.h>
@@ -7,6 +5,7 @@
 #include "harness/base/rng.h"
 #include "targets/refdb/cmd.h"
 #include "targets/refdb/msg.h"
+#include "targets/refdb/resp.h"
 
 struct row {
     char in[80];

@@ -1,5 +1,3 @@
-#include "targets/refdb/storage.h"
-
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +5,7 @@
 #include <unistd.h>
 
 #include "harness/base/file.h"
+#include "targets/refdb/storage.h"
 
 struct store {
     char dir[64];
