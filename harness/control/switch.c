@@ -215,7 +215,7 @@ static int64_t delay_due(struct fabric *f, const struct passage *p,
         ord_count(&count->reordered, 1);
         return due_ns;
     }
-    if (delay_ns > 0)
+    if (delay_ns > 0 || due_ns > f->now_ns) /* the rate holds back, too */
         ord_count(&count->delayed, 1);
     due_ns += delay_ns;
     if (pair->waiting > 0 && due_ns < pair->last_due_ns)
