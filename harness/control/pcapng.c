@@ -14,7 +14,7 @@ enum {
     BLOCK_INTERFACE = 1,
     BLOCK_PACKET = 6,
     BYTE_ORDER_MAGIC = 0x1a2b3c4d,
-    LINKTYPE_RAW = 101,
+    LINKTYPE_IPV4 = 228,
     OPTION_END = 0,
     OPTION_COMMENT = 1,
     OPTION_IF_NAME = 2,
@@ -93,7 +93,7 @@ static void add_interface(struct ord_buf *buf, const char *name)
     size_t block = block_begin(buf, BLOCK_INTERFACE);
     static const uint8_t nanoseconds = 9;
 
-    put16(buf, LINKTYPE_RAW);
+    put16(buf, LINKTYPE_IPV4);
     put16(buf, 0);
     put32(buf, 0); /* no snapshot limit */
     option(buf, OPTION_IF_NAME, name, strlen(name));
