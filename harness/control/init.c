@@ -50,7 +50,7 @@ static int enter_node(const struct ord_init_config *config, struct ord_err *err)
 {
     if (setns(config->net_fd, CLONE_NEWNET) != 0)
         return ord_fail_errno(err, "enter its network");
-    if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+    if (!ord_proc_private_mounts())
         return ord_fail_errno(err, "make its mounts private");
     if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
               NULL) != 0)

@@ -10,7 +10,9 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -85,6 +87,47 @@ bool ord_proc_null_fd(int fd, int flags)
     if (null >= 0 && null != fd)
         (void)close(null);
     return ok;
+}
+
+static bool make_private(void)
+{
+    return mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+}
+
+/* Private is said of mounts, and a chroot's root is not one.  So up to the
+ * namespace's own root, which is where setns() leads, and back again. */
+static bool make_private_from_chroot(void)
+{
+    int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int mounts = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+    bool ok = root >= 0 && here >= 0 && mounts >= 0 &&
+              setns(mounts, CLONE_NEWNS) == 0 && make_private() &&
+              fchdir(root) == 0 && chroot(".") == 0 && fchdir(here) == 0;
+    int kept = errno;
+
+    if (root >= 0)
+        (void)close(root);
+    if (here >= 0)
+        (void)close(here);
+    if (mounts >= 0)
+        (void)close(mounts);
+    errno = kept;
+    return ok;
+}
+
+bool ord_proc_in_chroot(void)
+{
+    struct statx stat;
+
+    return statx(AT_FDCWD, "/", 0, STATX_TYPE, &stat) == 0 &&
+           (stat.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) != 0 &&
+           (stat.stx_attributes & STATX_ATTR_MOUNT_ROOT) == 0;
+}
+
+bool ord_proc_private_mounts(void)
+{
+    return ord_proc_in_chroot() ? make_private_from_chroot() : make_private();
 }
 
 bool ord_proc_write_file(const char *path, const char *text)

@@ -28,6 +28,13 @@ void ord_proc_reset_signals(void);
 /* Puts /dev/null at descriptor `fd`. */
 bool ord_proc_null_fd(int fd, int flags);
 
+/* In a new mount namespace: nothing that is mounted here shows outside, nor
+ * the other way round.  Works in a chroot too.  False sets errno. */
+bool ord_proc_private_mounts(void);
+
+/* Is our root no mount point?  The kernel makes no user namespace there. */
+bool ord_proc_in_chroot(void);
+
 /* open, write, close; false sets errno. */
 bool ord_proc_write_file(const char *path, const char *text);
 

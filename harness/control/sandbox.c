@@ -99,6 +99,10 @@ static const char *remedy(int error)
         return "AppArmor restricts user namespaces; grant it with `sysctl -w "
                "kernel.apparmor_restrict_unprivileged_userns=0`, or run as "
                "root";
+    if (geteuid() != 0 && ord_proc_in_chroot())
+        return "this is a chroot, where Linux gives nobody a user namespace; "
+               "run as root, or enter it another way (systemd-nspawn, or "
+               "pivot_root as containers do)";
     if (under_seccomp())
         return "a seccomp filter (a container's?) forbids it; start the "
                "container with `--security-opt seccomp=unconfined` and "
@@ -106,8 +110,8 @@ static const char *remedy(int error)
     if (geteuid() == 0)
         return "root lacks CAP_SYS_ADMIN here (a container?); start the "
                "container with `--cap-add SYS_ADMIN` or privileged";
-    return "this kernel or container does not allow user namespaces; run as "
-           "root or ask its administrator";
+    return "this kernel, container or chroot does not allow user namespaces; "
+           "run as root or ask its administrator";
 }
 
 static int denied(struct ord_err *err, const char *what, int error)
@@ -142,7 +146,7 @@ static const char *map_ids(const struct birth *birth)
 /* NULL, or what failed, with errno. */
 static const char *enter_mounts(const char *name)
 {
-    if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+    if (!ord_proc_private_mounts())
         return "make the mounts private";
     if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
               NULL) != 0)
