@@ -128,7 +128,8 @@ static int flaky_took_hold(struct ord_nemesis_env *env,
         {"corrupted", since.corrupted, link.corrupt_ppm > 0},
         {"corrupted unseen", since.corrupted_silent,
          link.corrupt_silent_ppm > 0},
-        {"held back by the rate", since.over + since.delayed, link.rate_bit_s > 0},
+        {"held back by the rate", since.over + since.delayed,
+         link.rate_bit_s > 0},
     };
 
     *held = false;

@@ -1,4 +1,4 @@
-"""What the end-to-end tests share: running ordeal, and looking for leftovers."""
+"""What the end-to-end tests share: running ordeal, looking for leftovers."""
 import json
 import os
 import shutil
@@ -64,7 +64,8 @@ cells:
         return self.result(out, "c-s1"), done
 
     def result(self, *names):
-        with open(os.path.join(*names, "result.json"), encoding="utf-8") as file:
+        path = os.path.join(*names, "result.json")
+        with open(path, encoding="utf-8") as file:
             return json.load(file)
 
     def history(self, *names):

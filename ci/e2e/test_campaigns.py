@@ -1,0 +1,55 @@
+"""The campaigns that come with ordeal end as they say they do."""
+import os
+import unittest
+
+from support import LONG, SOURCE, Case, ordeal, skip_without_sandbox
+
+
+class Campaigns(Case):
+    def run_campaign(self, path):
+        out = self.path("out")
+        done = ordeal("run", os.path.join(SOURCE, path), "--out", out,
+                      timeout=1800)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return self.result(out)
+
+    def verdicts(self, campaign):
+        return {cell["cell"]: cell["checks"] for cell in campaign["cells"]}
+
+    def test_quickstart(self):
+        found = self.verdicts(self.run_campaign("ci/campaigns/quickstart.yaml"))
+        for cell, checker in (("A1a", "availability"), ("A2a", "lost"),
+                              ("A6a", "lost"), ("A8", "lost"),
+                              ("A9", "split-brain"), ("A9", "convergence"),
+                              ("C1", "read-your-writes"),
+                              ("C4", "monotonic-reads"),
+                              ("C5b", "monotonic-reads")):
+            self.assertEqual(found[cell][checker], "violation", cell)
+        for cell, checker in (("A2b", "lost"), ("A3", "lost"), ("A6b", "lost"),
+                              ("A10", "split-brain"), ("A5", "convergence"),
+                              ("C8", "convergence"),
+                              ("control", "linearizable")):
+            self.assertEqual(found[cell][checker], "pass", cell)
+
+    def test_mutants(self):
+        """Each planted bug of refdb is caught: the judge is not asleep."""
+        self.run_campaign("targets/refdb/mutants.yaml")
+
+    def test_etcd(self):
+        """Skipped by ordeal itself, with the reason, where there is none."""
+        for cell in self.run_campaign("ci/campaigns/etcd.yaml")["cells"]:
+            print(cell["cell"], cell["verdict"], cell["reason"][:100])
+            self.assertIn(cell["verdict"], ("pass", "skipped"))
+
+    @unittest.skipUnless(LONG, "a minute and a half: ORD_LONG=1")
+    def test_every_fault(self):
+        self.run_campaign("ci/campaigns/faults.yaml")
+
+    @unittest.skipUnless(LONG, "a quarter of an hour: ORD_LONG=1")
+    def test_control_group(self):
+        self.run_campaign("ci/campaigns/control.yaml")
+
+
+if __name__ == "__main__":
+    skip_without_sandbox()
+    unittest.main()
