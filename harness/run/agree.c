@@ -58,7 +58,7 @@ void ord_agree_add(struct ord_agree *agree, const struct ord_op *op)
     uint64_t value;
     uint32_t at = (uint32_t)(key % ORD_AGREE_KEYS_MAX);
 
-    if (op->type != ORD_OP_OK || agree->used == ORD_AGREE_KEYS_MAX / 2) {
+    if (op->type != ORD_OP_OK) {
         agree->is_broken = true;
         return;
     }
@@ -68,6 +68,10 @@ void ord_agree_add(struct ord_agree *agree, const struct ord_op *op)
     if (agree->slots[at].is_used) {
         if (agree->slots[at].value != value)
             agree->is_broken = true;
+        return;
+    }
+    if (agree->used == ORD_AGREE_KEYS_MAX / 2) {
+        agree->is_broken = true; /* half full: enough, and it stays fast */
         return;
     }
     agree->slots[at] =

@@ -143,6 +143,26 @@ static bool read_member(struct ord_json *in, struct ord_bytes key,
     return ord_json_skip(in); /* room for what clients may want to say */
 }
 
+/* ORD_EFORMAT with the beginning of the line, in printable characters: it may
+ * end up on a terminal. */
+static int refuse(struct ord_bytes line, const char *what,
+                  struct ord_bytes member, struct ord_err *err)
+{
+    char name[24] = "";
+    char begin[80];
+    size_t size = line.size < sizeof begin ? line.size : sizeof begin - 1;
+
+    for (size_t i = 0; i < size; i++)
+        begin[i] = line.at[i] >= ' ' && line.at[i] <= '~' ? line.at[i] : '?';
+    begin[size] = '\0';
+    for (size_t i = 0; i < member.size && i < sizeof name - 1; i++)
+        name[i] =
+            member.at[i] >= ' ' && member.at[i] <= '~' ? member.at[i] : '?';
+    return ord_fail(err, ORD_EFORMAT, "the client's answer %s%s%s%s: %s", what,
+                    name[0] != '\0' ? " '" : "", name,
+                    name[0] != '\0' ? "'" : "", begin);
+}
+
 int ord_line_reply(struct ord_bytes line, uint32_t node_count,
                    struct ord_arena *arena, struct ord_reply *out,
                    struct ord_err *err)
@@ -159,26 +179,15 @@ int ord_line_reply(struct ord_bytes line, uint32_t node_count,
         .position = ORD_NONE,
     };
     if (!ord_json_enter(&in, '{'))
-        return ord_fail(err, ORD_EFORMAT,
-                        "the client's answer is no JSON "
-                        "object: %.*s",
-                        (int)(line.size < 60 ? line.size : 60), line.at);
+        return refuse(line, "is no JSON object", (struct ord_bytes){0}, err);
     while (ord_json_member(&in, &key)) {
         if (!read_member(&in, key, node_count, arena, out))
-            return ord_fail(err, ORD_EFORMAT,
-                            "the client's answer has a bad '%.*s': %.*s",
-                            (int)(key.size < 20 ? key.size : 20), key.at,
-                            (int)(line.size < 80 ? line.size : 80), line.at);
+            return refuse(line, "has a bad", key, err);
     }
     if (!ord_json_left(&in, '}') || !ord_json_done(&in))
-        return ord_fail(err, ORD_EFORMAT,
-                        "the client's answer is broken JSON: "
-                        "%.*s",
-                        (int)(line.size < 60 ? line.size : 60), line.at);
+        return refuse(line, "is broken JSON", (struct ord_bytes){0}, err);
     if (out->id == ORD_NONE || out->type == ORD_OP_INVOKE)
-        return ord_fail(err, ORD_EFORMAT,
-                        "the client's answer lacks id or type: %.*s",
-                        (int)(line.size < 60 ? line.size : 60), line.at);
+        return refuse(line, "lacks id or type", (struct ord_bytes){0}, err);
     return ORD_OK;
 }
 
@@ -195,5 +204,5 @@ bool ord_line_is_ready(struct ord_bytes line)
                                          : ord_json_skip(&in)))
             return false;
     }
-    return ord_json_left(&in, '}') && is_ready;
+    return ord_json_left(&in, '}') && ord_json_done(&in) && is_ready;
 }

@@ -11,13 +11,20 @@
 #include "harness/base/clock.h"
 #include "harness/base/file.h"
 
-enum { DEPTH_MAX = 64, FILE_SIZE_MAX = 1 << 20, NODES_MAX = 1 << 18 };
+enum {
+    DEPTH_MAX = 64,
+    FILE_SIZE_MAX = 1 << 20,
+    NODES_MAX = 1 << 18,
+    TEXT_SIZE_MAX = 16 << 20, /* of all scalars, aliases unfolded */
+    KEYS_MAX = 4096,          /* of a map */
+};
 
 struct loader {
     yaml_document_t *document;
     struct ord_arena *arena;
     const char *path;
     uint32_t node_count; /* an alias may not unfold without end */
+    size_t text_size;    /* nor be copied so */
     struct ord_err *err;
 };
 
@@ -36,6 +43,21 @@ int ord_yaml_fail(const struct ord_yaml *at, struct ord_err *err,
 
 static int load_node(struct loader *in, const yaml_node_t *from, int depth,
                      struct ord_yaml *to);
+
+/* Zero-terminated from here on, so nothing may hide behind a zero. */
+static int check_text(struct loader *in, const struct ord_yaml *at,
+                      const yaml_node_t *from)
+{
+    const char *text = (const char *)from->data.scalar.value;
+    size_t size = from->data.scalar.length;
+
+    if (memchr(text, '\0', size) != NULL)
+        return ord_yaml_fail(at, in->err, "a NUL byte has no place here");
+    in->text_size += size + 1;
+    if (in->text_size > TEXT_SIZE_MAX)
+        return ord_yaml_fail(at, in->err, "nested too deep or too large");
+    return ORD_OK;
+}
 
 static int load_list(struct loader *in, const yaml_node_t *from, int depth,
                      struct ord_yaml *to)
@@ -65,6 +87,8 @@ static int check_key(struct loader *in, const struct ord_yaml *map,
     at.line = (uint32_t)key->start_mark.line + 1;
     if (key->type != YAML_SCALAR_NODE)
         return ord_yaml_fail(&at, in->err, "a key must be a plain word");
+    if (check_text(in, &at, key) != ORD_OK)
+        return in->err->rc;
     for (size_t i = 0; i < count; i++) {
         if (strcmp(keys[i], (const char *)key->data.scalar.value) == 0)
             return ord_yaml_fail(&at, in->err, "key '%s' stands here twice",
@@ -82,6 +106,8 @@ static int load_map(struct loader *in, const yaml_node_t *from, int depth,
     const char **keys = ord_arena_zalloc(in->arena, count, sizeof *keys);
     int rc = ORD_OK;
 
+    if (count > KEYS_MAX)
+        return ord_yaml_fail(to, in->err, "over %d keys in one map", KEYS_MAX);
     if (items == NULL || keys == NULL)
         return ord_fail(in->err, ORD_ENOMEM, "%s", in->path);
     to->kind = ORD_YAML_MAP;
@@ -119,6 +145,8 @@ static int load_node(struct loader *in, const yaml_node_t *from, int depth,
         return load_map(in, from, depth, to);
     default:
         to->kind = ORD_YAML_SCALAR;
+        if (check_text(in, to, from) != ORD_OK)
+            return in->err->rc;
         to->text = ord_arena_copy(
             in->arena, (struct ord_bytes){(const char *)from->data.scalar.value,
                                           from->data.scalar.length});
@@ -127,31 +155,87 @@ static int load_node(struct loader *in, const yaml_node_t *from, int depth,
     }
 }
 
+/* libyaml's time is quadratic in the depth, so this stops it early.  What is
+ * no YAML passes here and is found by the loader. */
+static int check_depth(struct loader *in, const struct ord_buf *text)
+{
+    yaml_parser_t parser;
+    yaml_event_t event;
+    bool is_over = false;
+    int depth = 0;
+    int rc = ORD_OK;
+
+    if (yaml_parser_initialize(&parser) == 0)
+        return ord_fail(in->err, ORD_ENOMEM, "%s", in->path);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text->at,
+                                 text->size);
+    while (!is_over && yaml_parser_parse(&parser, &event) != 0) {
+        depth += event.type == YAML_SEQUENCE_START_EVENT ||
+                 event.type == YAML_MAPPING_START_EVENT;
+        depth -= event.type == YAML_SEQUENCE_END_EVENT ||
+                 event.type == YAML_MAPPING_END_EVENT;
+        if (depth > DEPTH_MAX)
+            rc = ord_fail(in->err, ORD_EUSAGE,
+                          "%s:%zu: nested too deep or too large", in->path,
+                          event.start_mark.line + 1);
+        is_over = rc != ORD_OK || event.type == YAML_STREAM_END_EVENT ||
+                  event.type == YAML_NO_EVENT;
+        yaml_event_delete(&event);
+    }
+    yaml_parser_delete(&parser);
+    return rc;
+}
+
+/* The next document of the stream; *line 0: there is none. */
+static int parse(struct loader *in, yaml_parser_t *parser,
+                 yaml_document_t *document, size_t *line)
+{
+    const yaml_node_t *root;
+
+    *line = 0;
+    if (yaml_parser_load(parser, document) == 0)
+        return ord_fail(in->err, ORD_EUSAGE, "%s:%zu: %s", in->path,
+                        parser->problem_mark.line + 1,
+                        parser->problem != NULL ? parser->problem : "bad YAML");
+    root = yaml_document_get_root_node(document);
+    if (root != NULL)
+        *line = document->start_mark.line + 1;
+    return ORD_OK;
+}
+
 static int load_document(struct loader *in, struct ord_buf *text,
                          const struct ord_yaml **root)
 {
     struct ord_yaml *top = ord_arena_zalloc(in->arena, 1, sizeof *top);
     yaml_document_t document;
     yaml_parser_t parser;
-    int rc = ORD_OK;
+    size_t line = 0;
+    int rc;
 
     if (top == NULL || yaml_parser_initialize(&parser) == 0)
         return ord_fail(in->err, ORD_ENOMEM, "%s", in->path);
     yaml_parser_set_input_string(&parser, (const unsigned char *)text->at,
                                  text->size);
-    if (yaml_parser_load(&parser, &document) == 0) {
-        rc = ord_fail(in->err, ORD_EUSAGE, "%s:%zu: %s", in->path,
-                      parser.problem_mark.line + 1,
-                      parser.problem != NULL ? parser.problem : "bad YAML");
+    rc = parse(in, &parser, &document, &line);
+    if (rc != ORD_OK)
         goto out;
-    }
     in->document = &document;
-    if (yaml_document_get_root_node(&document) == NULL)
+    if (line == 0)
         rc = ord_fail(in->err, ORD_EUSAGE, "%s:1: the file is empty", in->path);
     else
         rc = load_node(in, yaml_document_get_root_node(&document), 0, top);
     yaml_document_delete(&document);
+    if (rc != ORD_OK)
+        goto out;
     *root = top;
+    rc = parse(in, &parser, &document, &line);
+    if (rc != ORD_OK)
+        goto out;
+    yaml_document_delete(&document);
+    if (line > 0)
+        rc = ord_fail(in->err, ORD_EUSAGE,
+                      "%s:%zu: a second document begins; one file holds one",
+                      in->path, line);
 out:
     yaml_parser_delete(&parser);
     return rc;
@@ -169,8 +253,12 @@ int ord_yaml_load(const char *path, struct ord_arena *arena,
     if (in.path == NULL)
         return ord_fail(err, ORD_ENOMEM, "%s", path);
     rc = ord_file_read(path, &text, err);
+    if (rc == ORD_ELIMIT)
+        rc = ord_fail(err, ORD_EUSAGE, "%s is over 1 MiB", path);
     if (rc == ORD_OK && text.size == 0)
         rc = ord_fail(err, ORD_EUSAGE, "%s:1: the file is empty", path);
+    if (rc == ORD_OK)
+        rc = check_depth(&in, &text);
     if (rc == ORD_OK)
         rc = load_document(&in, &text, root);
     ord_buf_fini(&text);
@@ -293,9 +381,12 @@ static int read_field(const struct ord_yaml *at,
         if (rc == ORD_OK &&
             (*(int64_t *)field->to < field->low ||
              (field->high > 0 && *(int64_t *)field->to > field->high)))
-            return ord_yaml_fail(at, err, "%s is not between %gs and %gs",
-                                 at->text, (double)field->low / 1e9,
-                                 (double)field->high / 1e9);
+            return field->high == 0
+                       ? ord_yaml_fail(at, err, "%s is less than %gs", at->text,
+                                       (double)field->low / 1e9)
+                       : ord_yaml_fail(at, err, "%s is not between %gs and %gs",
+                                       at->text, (double)field->low / 1e9,
+                                       (double)field->high / 1e9);
         return rc;
     case ORD_YAML_STRINGS:
         rc = want_strings(at, err);
