@@ -4,8 +4,9 @@
  *              agree (sets: whatever the order).
  * Not claimed: that they agree on what was written (lost); anything before the
  *              final reads.
- * Unknown:     a node that was asked never answered; fewer than two nodes
- *              answered; there is no final read.
+ * Unknown:     a node's last final read was not answered; it answered in an
+ *              earlier round only, and otherwise than the rest did later; fewer
+ *              than two nodes answered; there is no final read.
  * Measured:    converge_ms, from the last heal (or the last acknowledged
  *              write, where that is later) to the end of the first round of
  *              final reads in which all nodes agreed, over all objects.
@@ -15,11 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checkers/elements.h"
 #include "checkers/finals.h"
 #include "checkers/proof.h"
 #include "checkers/registry.h"
 
-enum { ROUNDS_MAX = 1000 };
+enum { ROUNDS_MAX = 1000, NONE = ORD_NODES_MAX + 1 };
 
 struct converge {
     const struct ord_check_in *in;
@@ -31,6 +33,8 @@ struct converge {
     int64_t agreed_ns; /* the latest first agreement; -1: none */
     uint16_t silent;
     const struct ord_object *silent_object;
+    uint16_t behind; /* a node whose last answer is of an earlier round */
+    const struct ord_object *behind_object;
     bool is_lonely; /* an object that one node only answered for */
 };
 
@@ -85,30 +89,60 @@ static int agree(const struct converge *converge, const struct ord_call *a,
     return 1;
 }
 
-/* "17", or the first item that one has and the other has not. */
-static struct ord_text difference(const struct ord_call *has,
+/* The first item of the sorted list x that the sorted list y has not. */
+static const struct ord_value *extra_of(const struct ord_value *x,
+                                        uint32_t x_count,
+                                        const struct ord_value *y,
+                                        uint32_t y_count)
+{
+    uint32_t j = 0;
+
+    for (uint32_t i = 0; i < x_count; i++) {
+        while (j < y_count && ord_value_compare(&y[j], &x[i]) < 0)
+            j++;
+        if (j == y_count || !ord_value_equal(&y[j], &x[i]))
+            return &x[i];
+        j++; /* what x has twice y must have twice */
+    }
+    return NULL;
+}
+
+/* "17", or the first item that one has and the other has not, or, of lists
+ * with the same items, the first place where they differ. */
+static struct ord_text difference(const struct converge *converge,
+                                  const struct ord_call *has,
                                   const struct ord_call *other)
 {
     struct ord_text text = {{0}};
+    const struct ord_value none = {.kind = ORD_LIST};
     const struct ord_value *x = ord_call_value(has);
     const struct ord_value *y = ord_call_value(other);
     const struct ord_value *extra = NULL;
+    struct ord_value *sorted_x = NULL;
+    struct ord_value *sorted_y = NULL;
+    uint32_t i = 0;
 
-    if (x->kind != ORD_LIST)
+    if (x->kind != ORD_LIST || !ord_object_is_bag(converge->object))
         return ord_text_value(x);
-    for (uint32_t i = 0; i < x->count && extra == NULL; i++) {
-        bool is_there = false;
-
-        for (uint32_t j = 0; y->kind == ORD_LIST && j < y->count; j++)
-            is_there =
-                is_there || ord_value_equal(&x->as.items[i], &y->as.items[j]);
-        if (!is_there)
-            extra = &x->as.items[i];
-    }
-    (void)snprintf(text.at, sizeof text.at, "%u elements%s%.60s%s", x->count,
-                   extra == NULL ? "" : " (with ",
-                   extra == NULL ? "" : ord_text_value(extra).at,
-                   extra == NULL ? "" : ", which the other lacks)");
+    y = y->kind == ORD_LIST ? y : &none;
+    sorted_x = sorted(converge->in->arena, x);
+    sorted_y = sorted(converge->in->arena, y);
+    if (sorted_x != NULL && sorted_y != NULL)
+        extra = extra_of(sorted_x, x->count, sorted_y, y->count);
+    while (i < x->count && i < y->count &&
+           ord_value_equal(&x->as.items[i], &y->as.items[i]))
+        i++;
+    (void)snprintf(text.at, sizeof text.at, "%u element%s", x->count,
+                   x->count == 1 ? "" : "s");
+    if (extra != NULL)
+        (void)snprintf(text.at, sizeof text.at,
+                       "%u element%s (with %.60s, which the other lacks)",
+                       x->count, x->count == 1 ? "" : "s",
+                       ord_text_value(extra).at);
+    else if (x->count == y->count && i < x->count)
+        (void)snprintf(text.at, sizeof text.at,
+                       "%u elements (%.60s in place %u)", x->count,
+                       ord_text_value(&x->as.items[i]).at, i + 1);
     return text;
 }
 
@@ -119,14 +153,16 @@ static void found_apart(struct converge *converge, const struct ord_call *a,
         .key = converge->object->key, .ops = {a->inv, b->inv}, .count = 2};
     const struct ord_history *history = converge->in->history;
 
+    if (ord_found_enough(converge->out))
+        return;
     ord_found(converge->in, converge->out, &named,
               "the replicas did not converge: in the last final reads of %s, "
               "%s answered %s at %s, and %s answered %s at %s",
               ord_text_key(&converge->object->key).at,
               ord_history_node_name(history, ord_final_node(a)),
-              difference(a, b).at, ord_text_when(a->done).at,
+              difference(converge, a, b).at, ord_text_when(a->done).at,
               ord_history_node_name(history, ord_final_node(b)),
-              difference(b, a).at, ord_text_when(b->done).at);
+              difference(converge, b, a).at, ord_text_when(b->done).at);
 }
 
 /* The i-th ok final read of every node, or false where one has no more. */
@@ -187,6 +223,8 @@ static int first_agreement(const struct converge *converge, int64_t *end_ns)
 static int check_object(struct converge *converge, struct ord_err *err)
 {
     const struct ord_call *first = NULL;
+    uint32_t first_node = 0;
+    uint32_t behind = NONE;
     int64_t end_ns = -1;
     int same = 1;
 
@@ -196,19 +234,32 @@ static int check_object(struct converge *converge, struct ord_err *err)
 
         if (read == NULL)
             continue;
-        if (first == NULL)
+        if (first == NULL) {
             first = read;
+            first_node = node;
+        }
         same = agree(converge, first, read);
         if (same < 0)
             return ord_fail(err, ORD_ENOMEM, "no memory to compare sets");
-        if (same == 0) {
+        if (same == 0 &&
+            (ord_finals_is_behind(&converge->finals, node) ||
+             ord_finals_is_behind(&converge->finals, first_node))) {
+            behind = ord_finals_is_behind(&converge->finals, node) ? node
+                                                                   : first_node;
+        } else if (same == 0) {
             found_apart(converge, first, read);
             return ORD_OK;
         }
     }
+    if (behind != NONE) {
+        converge->behind = (uint16_t)behind;
+        converge->behind_object = converge->object;
+        return ORD_OK;
+    }
     if (converge->finals.silent != ORD_NODE_NONE) {
         converge->silent = converge->finals.silent;
         converge->silent_object = converge->object;
+        return ORD_OK;
     }
     if (converge->finals.read_count == 1)
         converge->is_lonely = true;
@@ -239,10 +290,9 @@ static int64_t quiet_ns(const struct ord_view *view)
     return quiet;
 }
 
-/* The recorder says how many nodes there are; other histories do not. */
 static bool is_only_node(const struct ord_history *history)
 {
-    return strstr(ord_history_meta(history), "\"nodes\"") != NULL &&
+    return ord_history_knows_nodes(history) &&
            ord_history_node_count(history) == 1;
 }
 
@@ -260,9 +310,16 @@ static int converge_conclude(const struct converge *converge)
                  (double)(converge->agreed_ns - quiet) / 1e6);
     if (converge->silent != ORD_NODE_NONE)
         return ord_conclude(
-            out, ORD_UNKNOWN, "%s never answered a final read of %s",
+            out, ORD_UNKNOWN, "%s never answered the last final read of %s",
             ord_history_node_name(converge->in->history, converge->silent),
             ord_text_key(&converge->silent_object->key).at);
+    if (converge->behind_object != NULL)
+        return ord_conclude(
+            out, ORD_UNKNOWN,
+            "the last round of final reads of %s did not get as far as %s, and "
+            "before, it had answered otherwise than the others did then",
+            ord_text_key(&converge->behind_object->key).at,
+            ord_history_node_name(converge->in->history, converge->behind));
     if (converge->object_count == 0)
         return ord_conclude(out, ORD_UNKNOWN, "no final read returned ok");
     if (converge->is_lonely && is_only_node(converge->in->history))

@@ -10,7 +10,7 @@
  *              overwrote before the end; elements that somebody may have
  *              removed; writes acknowledged after the final reads began.
  * Unknown:     no final read returned ok; what is missing may be on a node
- *              that was asked and never answered; a final value that was
+ *              whose last final read was not answered; a final value that was
  *              written more than once leaves the answer open.
  * Cost:        O(calls log calls + items read) time, O(calls) bytes.
  */
@@ -38,6 +38,7 @@ struct lost {
     uint64_t undecided_count; /* registers */
     uint64_t maybe_count;     /* missing, but a node never answered */
     uint16_t silent;
+    bool is_complete;                /* no node of this object may have more */
     const struct ord_object *unread; /* written, and never read at the end */
 };
 
@@ -64,6 +65,8 @@ static void found_phantom(struct lost *lost, const struct ord_call *read,
     struct ord_text why = {{0}};
 
     lost->phantom_count++;
+    if (ord_found_enough(lost->out))
+        return;
     if (failed == NULL)
         (void)snprintf(why.at, sizeof why.at, "nobody had written it");
     else if (failed->type != ORD_OP_FAIL)
@@ -88,6 +91,8 @@ static void found_duplicate(struct lost *lost, const struct ord_call *read,
         .key = lost->object->key, .ops = {add->inv, read->inv}, .count = 2};
 
     lost->duplicate_count++;
+    if (ord_found_enough(lost->out))
+        return;
     ord_found(lost->in, lost->out, &named,
               "the final read of %s%s at %s has %s %u times, more often than "
               "it was added (%s began at %s)",
@@ -127,9 +132,25 @@ static void look_at(struct lost *lost, const struct ord_elements *elements,
     }
 }
 
+/* A node that may have more than it last said; ORD_NODE_NONE: there is none. */
+static uint16_t doubtful(struct lost *lost)
+{
+    uint16_t node = 1;
+
+    if (lost->finals.silent != ORD_NODE_NONE || lost->is_complete)
+        return lost->finals.silent;
+    while (node <= ORD_NODES_MAX &&
+           (lost->finals.last[node] == NULL ||
+            !ord_finals_is_behind(&lost->finals, node)))
+        node++;
+    lost->is_complete = node > ORD_NODES_MAX;
+    lost->finals.silent = lost->is_complete ? ORD_NODE_NONE : node;
+    return lost->finals.silent;
+}
+
 static void keep(struct lost *lost, const struct ord_call *call)
 {
-    if (lost->finals.silent != ORD_NODE_NONE) {
+    if (doubtful(lost) != ORD_NODE_NONE) {
         lost->maybe_count++;
         lost->silent = lost->finals.silent;
         return;
@@ -308,8 +329,8 @@ static int lost_conclude(struct lost *lost)
     if (lost->maybe_count > 0)
         return ord_conclude(
             out, ORD_UNKNOWN,
-            "%llu acknowledged writes are in no final read, but %s was asked "
-            "and never answered",
+            "%llu acknowledged writes are in no final read, but the last "
+            "round of final reads got no answer from %s",
             (unsigned long long)lost->maybe_count,
             ord_history_node_name(lost->in->history, lost->silent));
     if (lost->read_count == 0)
@@ -348,6 +369,7 @@ static int lost_check(const struct ord_check_in *in, struct ord_verdict *out,
     for (uint32_t i = 0; rc == ORD_OK && i < view.object_count; i++) {
         lost.object = &view.objects[i];
         ord_finals_init(&lost.finals, &view, lost.object);
+        lost.is_complete = false;
         lost.read_count += lost.finals.read_count;
         if (lost.finals.read_count == 0) {
             if (lost.unread == NULL && has_acked(&lost))

@@ -95,6 +95,8 @@ static void found_older(const struct mono *mono, const struct ord_call *newer,
                                       old == NULL ? NULL : old->inv},
                               .count = 4};
 
+    if (ord_found_enough(mono->out))
+        return;
     if (old == NULL || wrote == NULL)
         ord_found(mono->in, mono->out, &named,
                   "%s went back in time: %s, and then %s, as if nothing had "
@@ -122,6 +124,8 @@ static void found_flip(const struct mono *mono, const struct ord_call *first,
                                       wrote == NULL ? NULL : wrote->inv},
                               .count = 4};
 
+    if (ord_found_enough(mono->out))
+        return;
     ord_found(mono->in, mono->out, &named,
               "%s went back in time: %s, then %s, and then %s again, which was "
               "%s",
@@ -182,6 +186,8 @@ static void found_vanished(const struct mono *mono,
                            const struct ord_session_run *run, uint32_t done,
                            const struct ord_call *read)
 {
+    if (ord_found_enough(mono->out))
+        return;
     for (uint32_t i = 0; i < done; i++) {
         const struct ord_call *earlier = run->by_end[i];
         const struct ord_value *items = NULL;

@@ -28,6 +28,10 @@ struct ord_text {
     char at[ORD_TEXT_SIZE];
 };
 
+/* True once as many were told as a verdict holds; then the violation is counted
+ * and need not be put in words: a broken target has hundreds of thousands. */
+bool ord_found_enough(struct ord_verdict *out);
+
 struct ord_text ord_text_value(const struct ord_value *value);
 /* "k4", "abc"; "the object" where a history has only one. */
 struct ord_text ord_text_key(const struct ord_value *key);

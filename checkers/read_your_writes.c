@@ -18,6 +18,11 @@
 #include "checkers/session.h"
 #include "checkers/versions.h"
 
+struct own { /* an element that the session itself added */
+    const struct ord_call *add;
+    uint32_t id;
+};
+
 struct ryw {
     const struct ord_check_in *in;
     struct ord_verdict *out;
@@ -25,6 +30,7 @@ struct ryw {
     const struct ord_object *object;
     struct ord_versions *versions;
     struct ord_elements *elements;
+    struct own *own;
     uint32_t stamp;
     uint64_t read_count;
     uint64_t undecided_count;
@@ -58,6 +64,8 @@ static void found(struct ryw *ryw, const struct ord_call *write,
     bool is_bag = ryw->elements != NULL;
     struct ord_text why = {{0}};
 
+    if (ord_found_enough(ryw->out))
+        return;
     if (is_bag)
         (void)snprintf(why.at, sizeof why.at, "without its own element");
     else if (old == NULL)
@@ -107,9 +115,33 @@ static void check_register(struct ryw *ryw, const struct ord_session_run *run)
     }
 }
 
+/* The session's own elements that nobody may have removed, by the first
+ * acknowledgement, each once: else reads x adds. */
+static uint32_t own_elements(struct ryw *ryw, const struct ord_session_run *run)
+{
+    uint32_t count = 0;
+
+    ryw->stamp++;
+    for (uint32_t i = 0; i < run->count; i++) {
+        const struct ord_call *call = run->by_end[i];
+        uint32_t id = 0;
+
+        if (call->f != ORD_F_ADD && call->f != ORD_F_APPEND)
+            continue;
+        id = ord_intern_find(&ryw->elements->ids, ord_call_value(call));
+        ORD_ASSERT(id != ORD_NO_ID);
+        if (ryw->elements->at[id].is_removed ||
+            ryw->elements->stamps[id] == ryw->stamp)
+            continue;
+        ryw->elements->stamps[id] = ryw->stamp;
+        ryw->own[count++] = (struct own){call, id};
+    }
+    return count;
+}
+
 /* The first of the session's own elements that the read misses. */
 static const struct ord_call *missing_own(const struct ryw *ryw,
-                                          const struct ord_session_run *run,
+                                          uint32_t own_count,
                                           const struct ord_call *read)
 {
     const struct ord_value *items = NULL;
@@ -121,43 +153,31 @@ static const struct ord_call *missing_own(const struct ryw *ryw,
         if (id != ORD_NO_ID)
             ryw->elements->stamps[id] = ryw->stamp;
     }
-    for (uint32_t i = 0; i < run->count; i++) {
-        const struct ord_call *call = run->by_end[i];
-        uint32_t id = 0;
+    for (uint32_t i = 0; i < own_count; i++) {
+        const struct own *own = &ryw->own[i];
 
-        if (call->end >= read->begin)
+        if (own->add->end >= read->begin)
             break;
-        if (call->f != ORD_F_ADD && call->f != ORD_F_APPEND)
-            continue;
-        id = ord_intern_find(&ryw->elements->ids, ord_call_value(call));
-        ORD_ASSERT(id != ORD_NO_ID);
-        if (!ryw->elements->at[id].is_removed &&
-            ryw->elements->stamps[id] != ryw->stamp)
-            return call;
+        if (ryw->elements->stamps[own->id] != ryw->stamp)
+            return own->add;
     }
     return NULL;
 }
 
 static void check_bag(struct ryw *ryw, const struct ord_session_run *run)
 {
-    int64_t own = ORD_NEVER; /* where the first own add was acknowledged */
+    uint32_t own_count = own_elements(ryw, run);
 
-    for (uint32_t i = 0; i < run->count; i++) {
-        const struct ord_call *call = run->by_end[i];
-
-        if ((call->f == ORD_F_ADD || call->f == ORD_F_APPEND) &&
-            call->end < own)
-            own = call->end;
-    }
     for (uint32_t i = 0; i < run->count; i++) {
         const struct ord_call *read = run->by_begin[i];
         const struct ord_call *lost = NULL;
 
-        if (!ord_call_is_read(read) || own >= read->begin)
+        if (!ord_call_is_read(read) || own_count == 0 ||
+            ryw->own[0].add->end >= read->begin)
             continue;
         ryw->read_count++;
         ryw->stamp++;
-        lost = missing_own(ryw, run, read);
+        lost = missing_own(ryw, own_count, read);
         if (lost != NULL)
             found(ryw, lost, read, NULL);
     }
@@ -176,6 +196,10 @@ static int check_object(struct ryw *ryw, struct ord_err *err)
     ryw->versions = &versions;
     ryw->elements = is_bag ? &elements : NULL;
     ryw->stamp = 0;
+    ryw->own = ord_arena_zalloc(arena, (size_t)ryw->object->count + 1,
+                                sizeof *ryw->own);
+    if (ryw->own == NULL)
+        return ord_fail(err, ORD_ENOMEM, "no memory for elements");
     if (is_bag)
         rc = ord_elements_init(&elements, ryw->view, ryw->object, arena, err);
     else

@@ -39,6 +39,8 @@ static void found(const struct ord_check_in *in, struct ord_verdict *out,
                               .ops = {a->inv, b->inv},
                               .count = 2};
 
+    if (ord_found_enough(out))
+        return;
     ord_found(in, out, &named,
               "two nodes acknowledged writes in epoch %lld: %s was "
               "acknowledged at %s, and %s at %s",

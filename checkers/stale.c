@@ -49,9 +49,11 @@ static void found_old(struct stale *stale, const struct ord_call *read,
         .count = 3};
     struct ord_text before = {{0}};
 
+    count_stale(stale, read, newer);
+    if (ord_found_enough(stale->out))
+        return;
     if (was != NULL && was->done != NULL)
         before = ord_text_when(was->done);
-    count_stale(stale, read, newer);
     if (was == NULL)
         ord_found(stale->in, stale->out, &named,
                   "%s, %.0f ms after %s was acknowledged (%s) - and nobody "
@@ -109,6 +111,8 @@ static void found_missing(struct stale *stale, const struct ord_call *read,
         .key = stale->object->key, .ops = {add->inv, read->inv}, .count = 2};
 
     count_stale(stale, read, add);
+    if (ord_found_enough(stale->out))
+        return;
     ord_found(stale->in, stale->out, &named,
               "process %lld's read of %s at %s%s misses %s, %.0f ms after %s "
               "was acknowledged (%s); %u acknowledged element%s missing",

@@ -97,6 +97,14 @@ static void keep_finding(const struct ord_check_in *in, struct ord_verdict *out,
     }
 }
 
+bool ord_found_enough(struct ord_verdict *out)
+{
+    if (out->violation_count <= ORD_FINDINGS_MAX)
+        return false;
+    out->violation_count++;
+    return true;
+}
+
 void ord_found(const struct ord_check_in *in, struct ord_verdict *out,
                const struct ord_named *named, const char *format, ...)
 {

@@ -55,7 +55,13 @@ Test(lost, sets)
         /* A node that was asked and never answered may have it. */
         {"1 inv add 1; 1 ok add 1; 9 inv read n2 final;"
          "9 info read n2 final" FIN(8, 1, "[]"),
-         ORD_UNKNOWN, "never answered"},
+         ORD_UNKNOWN, "no answer from n2"},
+        {"1 inv add 1; 1 ok add 1" FIN(8, 1, "[]") FIN(9, 2, "[]")
+             FIN(8, 1, "[]") "; 9 inv read n2 final; 9 info read n2 final",
+         ORD_UNKNOWN, "no answer from n2"},
+        {"1 inv add 1; 1 ok add 1" FIN(8, 1, "[]") FIN(9, 2, "[]")
+             FIN(8, 1, "[]"),
+         ORD_UNKNOWN, "no answer from n2"},
         {"1 inv add 1; 1 ok add 1; 2 inv read; 2 ok read [1]", ORD_UNKNOWN,
          "no final read"},
         {"1 inv add k1 1; 1 ok add k1 1; 1 inv add k2 1; 1 ok add k2 1;"
@@ -141,7 +147,12 @@ Test(convergence, verdicts)
         /* Order matters in a list, not in a set. */
         {"1 inv add 1" FIN(8, 1, "[1 2]") FIN(9, 2, "[2 1]"), ORD_VALID, NULL},
         {"1 inv append 1" FIN(8, 1, "[1 2]") FIN(9, 2, "[2 1]"), ORD_INVALID,
-         NULL},
+         "n2 answered 2 elements (2 in place 1)"},
+        {"1 inv append 1" FIN(8, 1, "[1 1]") FIN(9, 2, "[1]"), ORD_INVALID,
+         "with 1, which"},
+        /* A register's value may be a list. */
+        {"1 inv write [1]" FIN(8, 1, "[1]") FIN(9, 2, "[2]"), ORD_INVALID,
+         "n1 answered [1]"},
         {"1 inv add 1" FIN(8, 1, "[1 2]") FIN(9, 2, "[1]"), ORD_INVALID,
          "with 2, which the other lacks"},
         {"1 inv add 1" FIN(8, 1, "[]") FIN(9, 2, "nil"), ORD_VALID, NULL},
@@ -149,6 +160,18 @@ Test(convergence, verdicts)
         {"9 inv read n2 final; 9 info read n2 final" FIN(8, 1, "1")
              FIN(7, 3, "1"),
          ORD_UNKNOWN, "n2 never answered"},
+        /* What n2 said a round earlier may be out of date by now. */
+        {"1 inv write 1" FIN(8, 1, "1") FIN(9, 2, "nil")
+             FIN(8, 1, "1") "; 9 inv read n2 final; 9 info read n2 final",
+         ORD_UNKNOWN, "n2 never answered the last final read"},
+        {"1 inv write 1" FIN(8, 1, "1") FIN(9, 2, "nil")
+             FIN(8, 1, "1") "; 9 inv read n2 final",
+         ORD_UNKNOWN, "n2 never answered the last final read"},
+        {"1 inv write 1" FIN(8, 1, "nil") FIN(9, 2, "nil") FIN(8, 1, "1"),
+         ORD_UNKNOWN, "did not get as far as n2"},
+        {"1 inv write 1; 9 inv read n2 final; 9 fail read n2 final" FIN(
+             8, 1, "1") FIN(9, 2, "nil"),
+         ORD_INVALID, "n2 answered nil"},
         {"9 inv read n2 final; 9 info read n2 final" FIN(8, 1, "1")
              FIN(7, 3, "2"),
          ORD_INVALID, NULL},
