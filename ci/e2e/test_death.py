@@ -129,10 +129,20 @@ class Interrupt(Case):
         self.assertIn("verdict:", out)
 
     def test_twice_stops_now(self):
-        run = self.start()
+        """The clients hang, so that finishing takes its time."""
+        campaign = self.cell(
+            f'    client: ["{BIN}/ordeal-bad-client", "hang", "5"]\n'
+            "    timeout: 20s\n")
+        run = subprocess.Popen(
+            [ORDEAL, "run", campaign, "--set", "time=30s", "--out",
+             self.path("out")],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, text=True, start_new_session=True)
         self.wait_for_operations()
+        time.sleep(0.5)
         run.send_signal(signal.SIGINT)
-        time.sleep(0.05)
+        time.sleep(0.5)
+        self.assertIsNone(run.poll())
         run.send_signal(signal.SIGINT)
         _, err = run.communicate(timeout=5)
         self.assertEqual(run.returncode, 5, err)
