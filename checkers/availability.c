@@ -4,11 +4,14 @@
  *              completion, or from the first attempt after it if nothing was
  *              open then, to the next ok completion; the window is from the
  *              first to the last invocation that is no final read.  A stall
- *              that lasts to the end of the window counts.
+ *              that lasts to the end of the window counts, but where nothing
+ *              is open it ends with the last attempt: who does not ask is not
+ *              refused.  A pause between failed attempts counts.
  * Claim:       with max_stall_ms, max_read_stall_ms or max_write_stall_ms, no
  *              stall of that group is longer.
  * Not claimed: anything, without an option: it measures and passes.
- * Unknown:     nothing was attempted; an option is not a number.
+ * Unknown:     nothing was attempted; the history has no times; an option is
+ *              not a number.
  * Cost:        O(events).
  */
 #include <stdlib.h>
@@ -22,7 +25,7 @@ struct track {
     uint64_t attempt_count;
     uint64_t ok_count;
     int64_t open_count;
-    int64_t last_ns;         /* invocation that is not final */
+    int64_t last_ns;         /* of the last event */
     int64_t since_ns;        /* start of this stall; -1: none */
     const struct ord_op *ok; /* the last ok completion */
     int64_t worst_ns;
@@ -72,6 +75,7 @@ static void invoked(struct track *track, const struct ord_op *op)
 static void completed(struct track *track, const struct ord_op *op)
 {
     track->open_count--;
+    track->last_ns = op->time_ns;
     ORD_ASSERT(track->open_count >= 0);
     if (op->type != ORD_OP_OK)
         return;
@@ -107,9 +111,12 @@ static void measure(const struct ord_check_in *in, struct track tracks[GROUPS])
             completed(&tracks[group], op);
     }
     for (int i = 0; i < GROUPS; i++) {
-        /* What is open at the end ends with the window. */
-        if (tracks[i].since_ns >= 0 && window_ns > tracks[i].since_ns)
-            stall_ends(&tracks[i], window_ns, NULL);
+        int64_t end_ns = window_ns;
+
+        if (tracks[i].open_count == 0 && tracks[i].last_ns < end_ns)
+            end_ns = tracks[i].last_ns;
+        if (tracks[i].since_ns >= 0 && end_ns > tracks[i].since_ns)
+            stall_ends(&tracks[i], end_ns, NULL);
     }
 }
 
@@ -157,6 +164,15 @@ static void found_stall(const struct ord_check_in *in, struct ord_verdict *out,
               last.at, ord_text_faults(in->history, begin, end).at, limit);
 }
 
+static bool has_times(const struct track tracks[GROUPS])
+{
+    bool has = false;
+
+    for (int i = 0; i < GROUPS; i++)
+        has = has || (tracks[i].first != NULL && tracks[i].last_ns >= 0);
+    return has;
+}
+
 static int available_check(const struct ord_check_in *in,
                            struct ord_verdict *out, struct ord_err *err)
 {
@@ -191,6 +207,8 @@ static int available_check(const struct ord_check_in *in,
         return ORD_OK;
     if (!was_attempted)
         return ord_conclude(out, ORD_UNKNOWN, "nothing was attempted");
+    if (!has_times(tracks))
+        return ord_conclude(out, ORD_UNKNOWN, "the history has no times");
     return ord_conclude(out, ORD_VALID,
                         "longest stall: reads %.0f ms, writes %.0f ms",
                         (double)tracks[READS].worst_ns / 1e6,

@@ -244,8 +244,9 @@ static bool is_other(struct work *work, const struct ord_object *object)
     char why[ORD_WHY_SIZE];
 
     if (object->kind != ORD_OBJECT_REGISTER) {
-        (void)snprintf(why, sizeof why, "%s is no register",
-                       ord_text_key(&object->key).at);
+        (void)snprintf(why, sizeof why,
+                       "%s is no register: ", ord_text_key(&object->key).at);
+        ord_text_odd(&work->view, object, why, sizeof why);
         undecided(work, why);
         return true;
     }

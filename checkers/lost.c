@@ -9,7 +9,8 @@
  * Not claimed: that replicas agree (convergence); writes that others properly
  *              overwrote before the end; elements that somebody may have
  *              removed; writes acknowledged after the final reads began.
- * Unknown:     no final read returned ok; what is missing may be on a node
+ * Unknown:     a read object is no register, set or list;
+ *              no final read returned ok; what is missing may be on a node
  *              whose last final read was not answered; a final value that was
  *              written more than once leaves the answer open.
  * Cost:        O(calls log calls + items read) time, O(calls) bytes.
@@ -344,6 +345,8 @@ static int lost_conclude(struct lost *lost)
                             "more than once: lost or not, depending on the "
                             "write",
                             (unsigned long long)lost->undecided_count);
+    if (ord_conclude_odd(out, lost->view))
+        return ORD_OK;
     if (lost->acked_count == 0)
         return ord_conclude(out, ORD_UNKNOWN, "no write was acknowledged");
     return ord_conclude(out, ORD_VALID,

@@ -8,7 +8,8 @@
  * Not claimed: final reads; values that nobody wrote; two concurrent writes
  *              seen in different orders by different sessions (linearizable);
  *              elements that somebody may have removed; the order of a list.
- * Unknown:     no session read an object twice, or a value written more than
+ * Unknown:     a read object is no register, set or list;
+ *              no session read an object twice, or a value written more than
  *              once leaves the answer open.
  * Cost:        O(calls log calls + items read) time, O(calls) bytes.
  */
@@ -358,6 +359,8 @@ static int mono_check(const struct ord_check_in *in, struct ord_verdict *out,
     ord_stat(out, "later_reads", (double)mono.pair_count);
     ord_stat(out, "violations", (double)out->violation_count);
     if (out->violation_count > 0)
+        return ORD_OK;
+    if (ord_conclude_odd(out, &view))
         return ORD_OK;
     if (mono.pair_count == 0)
         return ord_conclude(out, ORD_UNKNOWN,

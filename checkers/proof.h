@@ -49,6 +49,13 @@ struct ord_text ord_text_did(const struct ord_view *view,
                              const struct ord_call *call);
 /* "session 7", or "process 3" for an operation without one. */
 struct ord_text ord_text_who(const struct ord_call *call);
+/* Appends why an object is no register, or, MIXED, nothing known at all:
+ * "process 3 invoked enqueue at 0.120 s" or "it is a set (...)". */
+void ord_text_odd(const struct ord_view *view, const struct ord_object *object,
+                  char *text, size_t text_size);
+/* Ends a verdict UNKNOWN if there is an object with ok reads that is MIXED, of
+ * which the checker could say nothing; false: there is none. */
+bool ord_conclude_odd(struct ord_verdict *out, const struct ord_view *view);
 /* The faults in force between two places of the history: ", while partition
  * (isolate n1) was in force", or nothing. */
 struct ord_text ord_text_faults(const struct ord_history *history, int64_t from,

@@ -6,7 +6,8 @@
  *              may span several devices and processes.
  * Not claimed: final reads; writes that were not acknowledged; values that
  *              nobody wrote; writes of others (stale, monotonic-reads).
- * Unknown:     no session read anything after a write of its own, or a value
+ * Unknown:     a read object is no register, set or list;
+ *              no session read anything after a write of its own, or a value
  *              written more than once leaves the answer open.
  * Cost:        O(calls log calls + items read) time, O(calls) bytes.
  */
@@ -236,9 +237,12 @@ static int ryw_check(const struct ord_check_in *in, struct ord_verdict *out,
     ord_stat(out, "violations_across_devices", (double)ryw.across_count);
     if (out->violation_count > 0)
         return ORD_OK;
+    if (ord_conclude_odd(out, &view))
+        return ORD_OK;
     if (ryw.read_count == 0)
         return ord_conclude(out, ORD_UNKNOWN,
-                            "no session read after a write of its own");
+                            "no session read after a write of its own that "
+                            "must still be there");
     if (ryw.undecided_count > 0)
         return ord_conclude(out, ORD_UNKNOWN,
                             "%llu reads returned a value that was written more "

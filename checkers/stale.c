@@ -8,7 +8,8 @@
  * Not claimed: final reads (replicas may still catch up); values that nobody
  *              wrote; elements that somebody may have removed; new-then-old
  *              among concurrent writes (linearizable, monotonic-reads).
- * Unknown:     no read could be judged, or some read of a value that was
+ * Unknown:     a read object is no register, set or list;
+ *              no read could be judged, or some read of a value that was
  *              written more than once is stale under one reading of it only.
  * Cost:        O(calls log calls + items read) time, O(calls) bytes.
  */
@@ -177,6 +178,8 @@ static int stale_conclude(const struct stale *stale)
     ord_stat(out, "stale_share", share);
     ord_stat(out, "staleness_max_ms", stale->worst_ms);
     if (out->violation_count > 0)
+        return ORD_OK;
+    if (ord_conclude_odd(out, stale->view))
         return ORD_OK;
     if (stale->read_count == 0)
         return ord_conclude(out, ORD_UNKNOWN,

@@ -140,6 +140,51 @@ struct ord_text ord_text_who(const struct ord_call *call)
     return text;
 }
 
+void ord_text_odd(const struct ord_view *view, const struct ord_object *object,
+                  char *text, size_t text_size)
+{
+    size_t size = strlen(text);
+    const struct ord_call *odd = object->odd;
+
+    ORD_ASSERT(size < text_size);
+    if (object->kind == ORD_OBJECT_SET || object->kind == ORD_OBJECT_LIST)
+        (void)snprintf(text + size, text_size - size, "it is a %s",
+                       object->kind == ORD_OBJECT_SET ? "set" : "list");
+    else if (odd == NULL)
+        (void)snprintf(text + size, text_size - size, "nothing is known of it");
+    else
+        (void)snprintf(text + size, text_size - size,
+                       "process %lld's %.30s at %s does not fit%s",
+                       (long long)odd->inv->process, odd->inv->name,
+                       ord_text_when(odd->inv).at,
+                       odd == ord_object_calls(view, object)
+                           ? ""
+                           : " what was done to it before");
+}
+
+bool ord_conclude_odd(struct ord_verdict *out, const struct ord_view *view)
+{
+    char odd[ORD_TEXT_SIZE];
+
+    for (uint32_t i = 0; i < view->object_count; i++) {
+        const struct ord_object *object = &view->objects[i];
+        const struct ord_call *calls = ord_object_calls(view, object);
+
+        for (uint32_t j = 0;
+             object->kind == ORD_OBJECT_MIXED && j < object->count; j++) {
+            if (calls[j].f != ORD_F_READ || calls[j].type != ORD_OP_OK)
+                continue;
+            odd[0] = '\0';
+            ord_text_odd(view, object, odd, sizeof odd);
+            (void)ord_conclude(out, ORD_UNKNOWN,
+                               "%s is no register, set or list: %s",
+                               ord_text_key(&object->key).at, odd);
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool item_is(const struct ord_value *item, const char *word)
 {
     return item->kind == ORD_TEXT && item->count == strlen(word) &&

@@ -261,10 +261,54 @@ Test(availability, verdicts)
          ORD_UNKNOWN,
          NULL,
          {NULL, NULL}},
+        /* Writers that have gone are not refused anything. */
+        {"1 inv write 1 @0; 1 ok write 1 @10; 1 inv write 2 @20;"
+         "1 info write 2 @30; 2 inv read @40; 2 ok read 1 @50;"
+         "2 inv read @5000; 2 ok read 1 @5001",
+         ORD_VALID,
+         "writes 10 ms",
+         {"max_write_stall_ms", "500"}},
+        {"1 inv write 1 @0; 1 ok write 1 @10; 1 inv write 2 @20;"
+         "2 inv read @40; 2 ok read 1 @50; 2 inv read @5000; 2 ok read 1 @5001",
+         ORD_INVALID,
+         "for 4980 ms",
+         {"max_write_stall_ms", "500"}},
         {"", ORD_UNKNOWN, "nothing was attempted", {NULL, NULL}},
     };
 
     CHECK_ROWS(ord_checker_availability, rows);
+}
+
+/* As in the files of those who do not record when. */
+Test(availability, without_times)
+{
+    struct ord_history_builder *builder = NULL;
+    struct ord_history *history = NULL;
+    struct ord_op op = ord_op_empty();
+    struct ord_option option = {"max_stall_ms", "5"};
+    struct ord_check_in in = {.options = &option, .option_count = 1};
+    struct ord_verdict verdict;
+    struct ord_arena arena;
+    struct ord_err err;
+
+    cr_assert_eq(ord_history_builder_new(1 << 20, &builder, &err), ORD_OK);
+    op.process = 1;
+    op.f = ORD_F_WRITE;
+    op.name = "write";
+    op.value = ord_value_int(1);
+    for (int i = 0; i < 2; i++) {
+        op.type = i == 0 ? ORD_OP_INVOKE : ORD_OP_OK;
+        cr_assert_eq(ord_history_add(builder, &op, &err), ORD_OK);
+    }
+    cr_assert_eq(ord_history_finish(&builder, false, &history, &err), ORD_OK);
+    ord_arena_init(&arena, 1 << 20);
+    in.arena = &arena;
+    in.history = history;
+    ord_check_run(&ord_checker_availability, &in, &verdict);
+    cr_expect_eq(verdict.outcome, ORD_UNKNOWN, "%s", verdict.why);
+    cr_expect_not_null(strstr(verdict.why, "no times"), "%s", verdict.why);
+    ord_arena_fini(&arena);
+    ord_history_free(&history);
 }
 
 Test(stats, verdicts)

@@ -292,7 +292,11 @@ Test(read_your_writes, sets)
          ORD_INVALID, "append of 2"},
         {"1 inv add 1; 1 ok add 1; 2 inv read; 2 ok read []", ORD_UNKNOWN,
          NULL},
+        /* Somebody may have removed it: nothing was shown. */
         {"1 inv add 1; 1 ok add 1; 2 inv remove 1; 1 inv read; 1 ok read []",
+         ORD_UNKNOWN, "that must still be there"},
+        {"1 inv add 1; 1 ok add 1; 2 inv remove 1; 1 inv add 3; 1 ok add 3;"
+         "1 inv read; 1 ok read [3]",
          ORD_VALID, NULL},
     };
 

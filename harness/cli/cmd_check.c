@@ -191,25 +191,32 @@ static void pick_from_meta(const char *meta, struct ord_arena *arena,
     }
 }
 
+/* What fits the operations; and linearizable where nothing does, for it says
+ * which operation it does not know: `stats` alone would be an empty pass. */
 static void pick_by_operations(const struct ord_cli *cli,
                                const struct ord_history *history,
                                struct args *args)
 {
     bool has[ORD_F_COUNT] = {false};
+    bool has_final = false;
+    bool is_bag = false;
 
     ORD_OPS (history, op) {
         if (op->process != ORD_PROCESS_NEMESIS)
             has[op->f] = true;
+        has_final = has_final || op->is_final;
     }
+    is_bag = has[ORD_F_ADD] || has[ORD_F_APPEND];
     (void)pick(cli, args, "stats", NULL);
-    if (has[ORD_F_WRITE] || has[ORD_F_CAS])
+    if (is_bag)
+        (void)pick(cli, args, "stale", NULL);
+    if (has_final)
+        (void)pick(cli, args, "lost", NULL);
+    if (has_final)
+        (void)pick(cli, args, "convergence", NULL);
+    if (!is_bag || has[ORD_F_WRITE] || has[ORD_F_CAS])
         (void)pick(cli, args, "linearizable",
                    has[ORD_F_CAS] ? "cas-register" : "register");
-    if (has[ORD_F_ADD] || has[ORD_F_APPEND]) {
-        (void)pick(cli, args, "lost", NULL);
-        (void)pick(cli, args, "convergence", NULL);
-        (void)pick(cli, args, "stale", NULL);
-    }
 }
 
 static void choose(const struct ord_cli *cli, const struct ord_history *history,
