@@ -4,7 +4,7 @@ import subprocess
 import time
 import unittest
 
-from support import (BIN, ORDEAL, Case, ordeal, processes_with,
+from support import (BIN, ORDEAL, Case, can_unshare, ordeal, processes_with,
                      skip_without_sandbox)
 
 CELL = """ordeal: 1
@@ -168,6 +168,7 @@ class Nodes(Case):
 class Machine(Case):
     """The machine says no: full disk, no namespaces."""
 
+    @unittest.skipUnless(can_unshare("-rm"), "no file system of our own here")
     def test_full_disk(self):
         os.mkdir(self.path("small"))
         inside = self.path("small", "out")
@@ -181,6 +182,7 @@ class Machine(Case):
         self.assertEqual(done.returncode, 5, done.stdout + done.stderr)
         self.assertIn("No space left", done.stdout + done.stderr)
 
+    @unittest.skipUnless(can_unshare("-r"), "no user namespace here")
     def test_no_namespaces(self):
         script = ("echo 0 > /proc/sys/user/max_net_namespaces && "
                   f"exec {ORDEAL} run {self.cell('')} --out {self.path('out')}")

@@ -90,6 +90,11 @@ def run(command, where, env):
 
 
 def main():
+    # Nearly every command starts nodes.
+    probe = subprocess.run([os.path.join(ROOT, "ci", "tests", "sandbox")],
+                           check=False)
+    if probe.returncode != 0:
+        return probe.returncode
     build = os.environ.get("ORD_BUILD_DIR",
                            os.path.join(ROOT, "build", "release"))
     seen = failed = 0
