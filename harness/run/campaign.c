@@ -8,6 +8,7 @@
 
 #include "harness/base/clock.h"
 #include "harness/base/file.h"
+#include "harness/base/rng.h"
 #include "harness/run/cell_read.h"
 #include "harness/run/yaml.h"
 
@@ -44,6 +45,33 @@ static int seed_range(struct reader *in, const struct ord_yaml *at,
     return ORD_OK;
 }
 
+static int compare_seeds(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* A seed that stands twice would give two cells one folder. */
+static int check_seeds(struct reader *in, const struct ord_yaml *at,
+                       const struct seeds *seeds)
+{
+    uint64_t *sorted =
+        ord_arena_zalloc(in->arena, seeds->count, sizeof *sorted);
+
+    if (sorted == NULL)
+        return ord_yaml_fail(at, in->err, "no memory");
+    memcpy(sorted, seeds->at, seeds->count * sizeof *sorted);
+    qsort(sorted, seeds->count, sizeof *sorted, compare_seeds);
+    for (uint32_t i = 1; i < seeds->count; i++) {
+        if (sorted[i] == sorted[i - 1])
+            return ord_yaml_fail(at, in->err, "seed %llu stands here twice",
+                                 (unsigned long long)sorted[i]);
+    }
+    return ORD_OK;
+}
+
 static int read_seeds(struct reader *in, const struct ord_yaml *at,
                       struct seeds *out)
 {
@@ -61,8 +89,12 @@ static int read_seeds(struct reader *in, const struct ord_yaml *at,
         *out = (struct seeds){in->options->seed, 1};
         return ORD_OK;
     }
-    if (at == NULL)
-        return seed_range(in, in->defaults, 1, 1, out);
+    if (at == NULL) {
+        static const uint64_t preset = 1;
+
+        *out = (struct seeds){&preset, 1};
+        return ORD_OK;
+    }
     if (at->kind == ORD_YAML_SCALAR)
         rc = ord_yaml_count(at, 1, SEEDS_MAX, &count, in->err);
     if (at->kind == ORD_YAML_MAP)
@@ -77,7 +109,7 @@ static int read_seeds(struct reader *in, const struct ord_yaml *at,
     if (seeds == NULL || at->count == 0)
         return ord_yaml_fail(at, in->err, "expected at least one seed");
     *out = (struct seeds){seeds, at->count};
-    return rc;
+    return rc == ORD_OK ? check_seeds(in, at, out) : rc;
 }
 
 /* ---- vary: a product of settings ----------------------------------------- */
@@ -196,11 +228,6 @@ static int read_variant(struct reader *in, const struct ord_yaml *at,
     cell.id = variant_id(in->arena, cell.id, variant);
     if (cell.id == NULL)
         return ord_yaml_fail(at, in->err, "no memory");
-    for (uint32_t i = 0; i < in->out->cell_count; i++) {
-        if (strcmp(in->out->cells[i].id, cell.id) == 0)
-            return ord_yaml_fail(
-                at, in->err, "another cell is called '%s' already", cell.id);
-    }
     for (uint32_t i = 0; i < seeds->count && is_wanted(in, cell.id); i++) {
         cell.seed = seeds->at[i];
         rc = add_cell(in, &cell, at);
@@ -236,6 +263,40 @@ static int read_cell(struct reader *in, const struct ord_yaml *at)
     return rc;
 }
 
+static int compare_ids(const void *a, const void *b)
+{
+    const struct ord_cell *x = *(const struct ord_cell *const *)a;
+    const struct ord_cell *y = *(const struct ord_cell *const *)b;
+    int order = strcmp(x->id, y->id);
+
+    return order != 0 ? order : (x > y) - (x < y);
+}
+
+/* No two cells of one id, apart from their seeds. */
+static int check_ids(struct reader *in)
+{
+    const struct ord_campaign *to = in->out;
+    const struct ord_cell **firsts =
+        ord_arena_zalloc(in->arena, to->cell_count, sizeof *firsts);
+    uint32_t count = 0;
+
+    if (firsts == NULL)
+        return ord_fail(in->err, ORD_ENOMEM, "%s", to->path);
+    for (uint32_t i = 0; i < to->cell_count; i++) {
+        /* The cells of one variant share the text itself. */
+        if (i == 0 || to->cells[i].id != to->cells[i - 1].id)
+            firsts[count++] = &to->cells[i];
+    }
+    qsort(firsts, count, sizeof(struct ord_cell *), compare_ids);
+    for (uint32_t i = 1; i < count; i++) {
+        if (strcmp(firsts[i]->id, firsts[i - 1]->id) == 0)
+            return ord_fail(in->err, ORD_EUSAGE,
+                            "%s:%u: another cell is called '%s' already",
+                            to->path, firsts[i]->line, firsts[i]->id);
+    }
+    return ORD_OK;
+}
+
 /* Plans each cell once, so that a wrong fault or parameter is found now. */
 static int try_plans(struct reader *in)
 {
@@ -246,7 +307,7 @@ static int try_plans(struct reader *in)
         struct ord_fault_plan faults;
         int rc;
 
-        if (i > 0 && strcmp(cell->id, cell[-1].id) == 0)
+        if (i > 0 && cell->id == cell[-1].id)
             continue; /* only the seed differs */
         ord_arena_init(&scratch, (size_t)1 << 28);
         rc = ord_cell_workload(cell, &scratch, NULL, &workload, in->err);
@@ -282,9 +343,11 @@ static int read_campaign(struct reader *in, const struct ord_yaml *root)
     if (rc != ORD_OK)
         return rc;
     in->out->parallel = (uint32_t)parallel;
-    if (strpbrk(in->out->name, "/ ") != NULL || in->out->name[0] == '\0')
+    if (!ord_is_path_word(in->out->name, "/ "))
         return ord_yaml_fail(root, in->err,
-                             "'name' is part of a path: no blanks, no '/'");
+                             "'name' is part of a path: no blanks, no '/', no "
+                             "dot in front, at most %d bytes",
+                             ORD_WORD_SIZE_MAX);
     if (cells->kind != ORD_YAML_LIST || cells->count == 0)
         return ord_yaml_fail(cells, in->err, "expected a list of cells");
     for (uint32_t i = 0; i < cells->count && rc == ORD_OK; i++)
@@ -293,6 +356,8 @@ static int read_campaign(struct reader *in, const struct ord_yaml *root)
         rc = ord_fail(in->err, ORD_EUSAGE, "%s: no cell is called '%s'",
                       in->out->path,
                       in->options->only != NULL ? in->options->only : "");
+    if (rc == ORD_OK)
+        rc = check_ids(in);
     return rc == ORD_OK ? try_plans(in) : rc;
 }
 
@@ -316,6 +381,56 @@ int ord_campaign_load(const char *path,
     snprintf(in.dir, sizeof in.dir, "%s", dirname(copy));
     rc = ord_yaml_load(path, arena, &root, err);
     return rc == ORD_OK ? read_campaign(&in, root) : rc;
+}
+
+/* ---- names in the file system ---------------------------------------------
+ */
+
+bool ord_is_path_word(const char *text, const char *forbidden)
+{
+    size_t size = strlen(text);
+
+    if (size == 0 || size > ORD_WORD_SIZE_MAX || text[0] == '.' ||
+        strpbrk(text, forbidden) != NULL)
+        return false;
+    for (size_t i = 0; i < size; i++) {
+        if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+            return false;
+    }
+    return true;
+}
+
+/* May it stand in a folder's name as it is, behind the cell's own word? */
+static bool is_plain(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (c >= '0' && c <= '9') || strchr(".=+-,", c) != NULL;
+}
+
+void ord_cell_folder(const struct ord_cell *cell, char *out, size_t size)
+{
+    const char *varied = strchr(cell->id, '/');
+    struct ord_bytes id = ord_bytes_of(cell->id);
+    bool is_exact = id.size <= ORD_WORD_SIZE_MAX;
+    uint64_t hash = 0;
+
+    ORD_ASSERT(size >= ORD_CELL_FOLDER_SIZE);
+    snprintf(out, size, "%.*s", ORD_WORD_SIZE_MAX, cell->id);
+    for (size_t i = 0; i < id.size; i++) {
+        bool is_kept =
+            varied == NULL || id.at + i <= varied || is_plain(id.at[i]);
+
+        hash = ord_mix(hash ^ (unsigned char)id.at[i]);
+        is_exact = is_exact && is_kept;
+        if (i < ORD_WORD_SIZE_MAX &&
+            (!is_kept || id.at[i] == '/' || id.at[i] == ','))
+            out[i] = '_';
+    }
+    if (!is_exact) /* what was replaced or cut off must still tell them apart */
+        snprintf(out + strlen(out), size - strlen(out), "-h%08x",
+                 (uint32_t)hash);
+    snprintf(out + strlen(out), size - strlen(out), "-s%llu",
+             (unsigned long long)cell->seed);
 }
 
 /* ---- what a cell is made of ---------------------------------------------- */

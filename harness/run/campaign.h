@@ -18,6 +18,8 @@ enum {
     ORD_CELLS_MAX = 100000,
     ORD_CHECKS_MAX = 24,
     ORD_SETTINGS_MAX = 64,
+    ORD_WORD_SIZE_MAX = 120, /* a name or id that becomes part of a path */
+    ORD_CELL_FOLDER_SIZE = 160,
 };
 
 struct ord_cell_check {
@@ -83,6 +85,13 @@ int ord_campaign_load(const char *path,
                       const struct ord_campaign_options *options,
                       struct ord_arena *arena, struct ord_campaign *out,
                       struct ord_err *err);
+
+/* The cell's folder in the run's: "C2_read-from=position-s1".  No two cells of
+ * a campaign share one.  size: at least ORD_CELL_FOLDER_SIZE. */
+void ord_cell_folder(const struct ord_cell *cell, char *out, size_t size);
+/* Neither empty nor long, no dot in front, no control character, none of the
+ * forbidden ones. */
+bool ord_is_path_word(const char *text, const char *forbidden);
 
 /* The cell's schedule of faults, in the arena. */
 int ord_cell_faults(const struct ord_cell *cell, struct ord_arena *arena,

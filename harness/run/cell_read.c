@@ -455,16 +455,31 @@ static int read_keys(const struct ord_cell_source *source,
         rc = read_plain_sets(source, cell, to, err);
     if (rc != ORD_OK)
         return rc;
-    if (cell->id[0] == '\0' || cell->id[0] == '.' ||
-        strpbrk(cell->id, "/ ,=") != NULL)
+    if (!ord_is_path_word(cell->id, "/ ,="))
         return ord_yaml_fail(source->cell, err,
                              "'id' is part of a path: no blanks, no '/', ',' "
-                             "or '=', no dot in front");
+                             "or '=', no dot in front, at most %d bytes",
+                             ORD_WORD_SIZE_MAX);
     cell->node_count = (uint32_t)to->nodes;
     cell->client_count = (uint32_t)to->clients;
     cell->rate_per_s = to->rate;
     cell->steps_max = to->steps;
     cell->bytes_max = to->memory_mib << 20;
+    return ORD_OK;
+}
+
+/* The cell's own client, its placeholders tried out. */
+static int read_client(const struct ord_yaml *at, struct ord_arena *arena,
+                       struct ord_cell *cell, struct ord_err *err)
+{
+    const struct ord_template in = {.target = cell->target, .count = 1};
+    const char *const *ignored = NULL;
+    struct ord_err why = {0};
+
+    if (ord_yaml_argv(at, arena, &cell->client, err) != ORD_OK)
+        return err->rc;
+    if (ord_template_argv(&in, cell->client, arena, &ignored, &why) != ORD_OK)
+        return ord_yaml_fail(at, err, "%s", why.text);
     return ORD_OK;
 }
 
@@ -498,7 +513,7 @@ int ord_cell_from_yaml(const struct ord_cell_source *source,
         return ord_yaml_fail(pick(source, "target"), err, "%s", why.text);
     }
     if (rc == ORD_OK && plain.client != NULL)
-        rc = ord_yaml_argv(plain.client, arena, &cell->client, err);
+        rc = read_client(plain.client, arena, cell, err);
     if (rc == ORD_OK && cell->timeout_ns == 0)
         cell->timeout_ns = cell->target->timeout_ns;
     if (rc == ORD_OK)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "harness/base/clock.h"
@@ -20,11 +21,13 @@ enum {
     LINES_PER_EVENT_MAX = 16,
     FAILURES_TO_SLOW_MAX = 50, /* caps the pause before a replacement */
     STARTS_IN_VAIN_MAX = 3,
+    LOG_SIZE_MAX = 4 << 20, /* of what a worker's clients say on stderr */
 };
 
 static const int64_t READY_WITHIN_NS = 10 * ORD_S;
 static const int64_t GRACE_NS = ORD_S; /* beyond the client's own timeout */
 static const int64_t SLOWER_NS = 10 * ORD_MS;
+static const int64_t TRIM_EVERY_NS = 100 * ORD_MS;
 static const size_t SCRATCH_SIZE_MAX = (size_t)64 << 20;
 
 enum state {
@@ -48,6 +51,7 @@ struct worker {
     struct ord_op op;        /* the open invocation */
     uint32_t failures;       /* in a row */
     uint32_t starts_in_vain; /* in a row */
+    bool is_log_full;
 };
 
 struct ord_pool {
@@ -61,6 +65,7 @@ struct ord_pool {
     struct ord_gen *gen;
     int64_t begin_ns;
     int64_t until_ns;
+    int64_t trim_ns; /* when to look at the logs next */
     struct ord_buf line;
     struct ord_err err; /* rc != 0: it is over */
 };
@@ -80,15 +85,41 @@ static void enter(struct ord_pool *pool, struct worker *w, enum state state)
 /* ---- starting and replacing clients ---------------------------------------
  */
 
+static bool log_path(const struct ord_pool *pool, uint32_t number,
+                     char out[ORD_PATH_MAX])
+{
+    return pool->config.clients_dir != NULL &&
+           snprintf(out, ORD_PATH_MAX, "%s/w%u.log", pool->config.clients_dir,
+                    number) < ORD_PATH_MAX;
+}
+
 static int open_stderr(const struct ord_pool *pool, uint32_t number)
 {
     char path[ORD_PATH_MAX];
 
-    if (pool->config.clients_dir == NULL ||
-        snprintf(path, sizeof path, "%s/w%u.log", pool->config.clients_dir,
-                 number) >= (int)sizeof path)
+    if (!log_path(pool, number, path))
         return -1;
     return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+}
+
+/* Keeps the beginning of what a talkative client says: it appends. */
+static void trim_logs(struct ord_pool *pool)
+{
+    for (uint32_t i = 0; i < pool->count; i++) {
+        char path[ORD_PATH_MAX];
+        struct stat info;
+
+        if (!log_path(pool, i, path) || stat(path, &info) != 0 ||
+            info.st_size <= LOG_SIZE_MAX)
+            continue;
+        if (!pool->workers[i].is_log_full)
+            ord_facts_problem(pool->config.facts, ORD_PROBLEM_NOTE,
+                              "client %u wrote over %d MiB to its standard "
+                              "error; the rest of it is not kept",
+                              i, LOG_SIZE_MAX >> 20);
+        pool->workers[i].is_log_full = true;
+        (void)truncate(path, LOG_SIZE_MAX); /* tried again soon */
+    }
 }
 
 static int start(struct ord_pool *pool, struct worker *w, struct ord_err *err)
@@ -97,6 +128,7 @@ static int start(struct ord_pool *pool, struct worker *w, struct ord_err *err)
     struct epoll_event event = {.events = EPOLLIN, .data = {.u32 = number}};
     struct ord_child_spec spec = {.argv = pool->config.argv, .net_fd = -1};
     int pair[2] = {-1, -1};
+    ssize_t sent;
     int rc = ORD_OK;
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
@@ -118,9 +150,18 @@ static int start(struct ord_pool *pool, struct worker *w, struct ord_err *err)
         return ord_fail_errno(err, "watch client %u", number);
     ord_buf_clear(&pool->line);
     ord_line_init(pool->config.cell, number, w->process, &pool->line);
-    /* A fresh socket has room for it; a client that is gone already shows as
-     * end of file. */
-    (void)send(w->fd, pool->line.at, pool->line.size, MSG_NOSIGNAL);
+    if (pool->line.failed)
+        return ord_fail(err, ORD_ELIMIT,
+                        "client %u: its first line, with all "
+                        "settings, is over 1 MiB",
+                        number);
+    /* A client that is gone already shows as end of file. */
+    sent = send(w->fd, pool->line.at, pool->line.size, MSG_NOSIGNAL);
+    if (sent >= 0 && (size_t)sent != pool->line.size)
+        return ord_fail(err, ORD_ELIMIT,
+                        "client %u: its first line, with all "
+                        "settings, does not fit a socket",
+                        number);
     ord_buf_clear(&w->in);
     w->deadline_ns = ord_now_ns() + READY_WITHIN_NS;
     enter(pool, w, WORKER_STARTING);
@@ -437,6 +478,12 @@ int64_t ord_pool_pump(struct ord_pool *pool, int64_t now_ns)
         if (wake_ns < next_ns)
             next_ns = wake_ns;
     }
+    if (now_ns >= pool->trim_ns) {
+        trim_logs(pool);
+        pool->trim_ns = now_ns + TRIM_EVERY_NS;
+    }
+    if (next_ns > pool->trim_ns)
+        next_ns = pool->trim_ns;
     return next_ns;
 }
 
@@ -486,8 +533,10 @@ void ord_pool_close(struct ord_pool **pool)
 
     if (p == NULL)
         return;
-    for (uint32_t i = 0; i < p->count; i++) {
+    for (uint32_t i = 0; i < p->count; i++)
         stop(&p->workers[i]);
+    trim_logs(p);
+    for (uint32_t i = 0; i < p->count; i++) {
         ord_buf_fini(&p->workers[i].in);
         ord_arena_fini(&p->workers[i].scratch);
     }

@@ -23,7 +23,7 @@
 #include "harness/report/html.h"
 #include "harness/run/cell.h"
 
-enum { SLOTS_MAX = 64, TICK_MS = 100, NAME_MAX_SIZE = 200, DIRS_MAX = 1000 };
+enum { SLOTS_MAX = 64, TICK_MS = 100, DIRS_MAX = 1000 };
 
 static const size_t CELL_ARENA_SIZE_MAX = (size_t)4 << 30;
 
@@ -55,15 +55,6 @@ struct suite {
 
 /* ---- folders
  * ------------------------------------------------------------------ */
-
-static void cell_name(const struct ord_cell *cell, char *out, size_t size)
-{
-    snprintf(out, size, "%s-s%llu", cell->id, (unsigned long long)cell->seed);
-    for (char *c = out; *c != '\0'; c++) {
-        if (*c == '/' || *c == ',' || *c == ' ')
-            *c = '_';
-    }
-}
 
 /* A new folder under runs/, named for the campaign and the time. */
 static int make_own_dir(struct suite *s, struct ord_err *err)
@@ -123,9 +114,9 @@ static struct ord_cell_result *new_result(struct suite *s)
 static void keep_result(struct suite *s, uint32_t cell,
                         struct ord_cell_result *result)
 {
-    char name[NAME_MAX_SIZE];
+    char name[ORD_CELL_FOLDER_SIZE];
 
-    cell_name(&s->campaign->cells[cell], name, sizeof name);
+    ord_cell_folder(&s->campaign->cells[cell], name, sizeof name);
     result->dir = ord_arena_strdup(s->arena, name);
     s->results[cell] = result;
     if (result->verdict != ORD_CELL_PASS && result->verdict != ORD_CELL_SKIPPED)
@@ -222,7 +213,7 @@ static void start_cell(struct suite *s, struct slot *slot, uint32_t index)
 {
     const struct ord_cell *cell = &s->campaign->cells[index];
     const char *missing = ord_target_missing(cell->target);
-    char name[NAME_MAX_SIZE];
+    char name[ORD_CELL_FOLDER_SIZE];
     struct ord_err err = {0};
     int rc;
 
@@ -236,7 +227,7 @@ static void start_cell(struct suite *s, struct slot *slot, uint32_t index)
         return;
     }
     slot->cell = index;
-    cell_name(cell, name, sizeof name);
+    ord_cell_folder(cell, name, sizeof name);
     rc = ord_path_join(slot->dir, s->dir, name, &err);
     if (rc == ORD_OK && s->options->is_resumed) {
         struct ord_cell_result *old = new_result(s);

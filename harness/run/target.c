@@ -169,6 +169,44 @@ static int read_target(const struct ord_yaml *root, struct ord_arena *arena,
     return rc == ORD_OK ? read_settings(settings, arena, to, err) : rc;
 }
 
+/* Fills in a command line for a node that might be, so that a bad placeholder
+ * is found before anything runs. */
+static int try_argv(const struct ord_yaml *at, const struct ord_target *target,
+                    const char *const *argv, const char *data,
+                    struct ord_arena *arena, struct ord_err *err)
+{
+    const struct ord_template in = {
+        .target = target, .node = 1, .count = 1, .data = data};
+    const char *const *ignored = NULL;
+    struct ord_err why = {0};
+
+    if (argv == NULL)
+        return ORD_OK;
+    if (argv[0][0] == '\0')
+        return ord_yaml_fail(at, err, "the program's name is empty");
+    if (ord_template_argv(&in, argv, arena, &ignored, &why) != ORD_OK)
+        return ord_yaml_fail(at, err, "%s", why.text);
+    return ORD_OK;
+}
+
+static int try_templates(const struct ord_yaml *root, struct ord_arena *arena,
+                         const struct ord_target *target, struct ord_err *err)
+{
+    const struct ord_yaml *node = ord_yaml_get(root, "node");
+    int rc = try_argv(ord_yaml_get(node, "start"), target, target->start,
+                      "data", arena, err);
+
+    if (rc == ORD_OK)
+        rc = try_argv(ord_yaml_get(node, "ready"), target, target->ready, NULL,
+                      arena, err);
+    if (rc == ORD_OK)
+        rc = try_argv(ord_yaml_get(node, "primary"), target, target->primary,
+                      NULL, arena, err);
+    return rc == ORD_OK ? try_argv(ord_yaml_get(root, "client"), target,
+                                   target->client, NULL, arena, err)
+                        : rc;
+}
+
 static int find_folder(const char *name_or_dir, const char *from_dir,
                        const char *targets_dir, char path[ORD_PATH_MAX],
                        struct ord_err *err)
@@ -223,7 +261,11 @@ int ord_target_load(const char *name_or_dir, const char *from_dir,
         .dir = ord_arena_strdup(arena, dir),
         .bin = ord_arena_strdup(arena, bin_dir),
     };
+    if (to->dir == NULL || to->bin == NULL)
+        return ord_fail(err, ORD_ENOMEM, "target %s", name_or_dir);
     rc = read_target(root, arena, to, err);
+    if (rc == ORD_OK)
+        rc = try_templates(root, arena, to, err);
     *out = to;
     return rc;
 }
@@ -292,22 +334,49 @@ static void expand(const struct ord_template *in, const char *text,
     }
 }
 
-static uint32_t put_settings(const struct ord_template *in,
-                             struct ord_arena *arena, const char **out,
-                             uint32_t room)
+static int put_settings(const struct ord_template *in, struct ord_arena *arena,
+                        const char **out, uint32_t *used, struct ord_err *err)
 {
-    uint32_t used = 0;
-
-    for (uint32_t i = 0; i < in->setting_count && used < room; i++) {
+    for (uint32_t i = 0; i < in->setting_count; i++) {
         const struct ord_setting_spec *spec =
             ord_target_setting(in->target, in->settings[i].name);
 
         ORD_ASSERT(spec != NULL);
-        if (!spec->is_for_client && in->settings[i].value[0] != '\0')
-            out[used++] = ord_arena_printf(arena, "--%s=%s", spec->name,
-                                           in->settings[i].value);
+        if (spec->is_for_client || in->settings[i].value[0] == '\0')
+            continue;
+        if (*used == ARGV_MAX)
+            return ord_fail(err, ORD_EUSAGE, "over %d arguments", ARGV_MAX);
+        out[*used] = ord_arena_printf(arena, "--%s=%s", spec->name,
+                                      in->settings[i].value);
+        if (out[(*used)++] == NULL)
+            return ord_fail(err, ORD_ENOMEM, "command line");
     }
-    return used;
+    return ORD_OK;
+}
+
+static int put_argument(const struct ord_template *in, const char *argument,
+                        struct ord_arena *arena, const char **out,
+                        struct ord_err *err)
+{
+    struct ord_buf text;
+    bool is_known = true;
+    int rc = ORD_OK;
+
+    ord_buf_init(&text, ARG_SIZE_MAX);
+    expand(in, argument, &text, &is_known);
+    if (!is_known)
+        rc = ord_fail(err, ORD_EUSAGE,
+                      "'%s' has a placeholder that means nothing here",
+                      argument);
+    else if (text.failed)
+        rc = ord_fail(err, ORD_EUSAGE, "'%.64s' is over %d bytes long",
+                      argument, ARG_SIZE_MAX);
+    else
+        *out = ord_arena_copy(arena, ord_buf_bytes(&text));
+    if (rc == ORD_OK && *out == NULL)
+        rc = ord_fail(err, ORD_ENOMEM, "command line");
+    ord_buf_fini(&text);
+    return rc;
 }
 
 int ord_template_argv(const struct ord_template *in, const char *const *argv,
@@ -316,30 +385,20 @@ int ord_template_argv(const struct ord_template *in, const char *const *argv,
 {
     const char **to = ord_arena_zalloc(arena, ARGV_MAX + 1, sizeof *to);
     uint32_t used = 0;
-    struct ord_buf text;
+    int rc = ORD_OK;
 
     if (to == NULL)
         return ord_fail(err, ORD_ENOMEM, "command line");
-    ord_buf_init(&text, ARG_SIZE_MAX);
-    for (uint32_t i = 0; argv[i] != NULL && used < ARGV_MAX; i++) {
-        bool is_known = true;
-
-        if (strcmp(argv[i], "{settings}") == 0) {
-            used += put_settings(in, arena, to + used, ARGV_MAX - used);
-            continue;
-        }
-        ord_buf_clear(&text);
-        expand(in, argv[i], &text, &is_known);
-        to[used++] = ord_arena_copy(arena, ord_buf_bytes(&text));
-        if (!is_known || text.failed) {
-            ord_buf_fini(&text);
-            return ord_fail(err, ORD_EUSAGE,
-                            "target %s: '%s' has a placeholder that means "
-                            "nothing here",
-                            in->target->name, argv[i]);
-        }
+    for (uint32_t i = 0; argv[i] != NULL && rc == ORD_OK; i++) {
+        if (used == ARGV_MAX)
+            rc = ord_fail(err, ORD_EUSAGE, "over %d arguments", ARGV_MAX);
+        else if (strcmp(argv[i], "{settings}") == 0)
+            rc = put_settings(in, arena, to, &used, err);
+        else
+            rc = put_argument(in, argv[i], arena, &to[used++], err);
     }
-    ord_buf_fini(&text);
+    if (rc != ORD_OK)
+        return ord_wrap(err, "target %s", in->target->name);
     *out = to;
     return ORD_OK;
 }
