@@ -8,18 +8,6 @@ bool ord_history_knows_nodes(const struct ord_history *history)
     return strstr(ord_history_meta(history), "\"nodes\"") != NULL;
 }
 
-bool ord_finals_is_behind(const struct ord_finals *finals, uint32_t node)
-{
-    ORD_ASSERT(node <= ORD_NODES_MAX);
-    for (uint32_t i = 0; i <= ORD_NODES_MAX; i++) {
-        if (finals->last[i] != NULL &&
-            finals->ask_count[i] > finals->ask_count[node] &&
-            finals->ok_count[i] > finals->ok_count[node])
-            return true;
-    }
-    return false;
-}
-
 /* The last final read of each node, whatever came of it. */
 static void find_last(struct ord_finals *finals, const struct ord_view *view,
                       const struct ord_object *object)
@@ -32,8 +20,8 @@ static void find_last(struct ord_finals *finals, const struct ord_view *view,
 
         if (!ord_call_is_final_read(call))
             continue;
-        finals->ask_count[node]++;
-        finals->ok_count[node] += call->type == ORD_OP_OK;
+        if (++finals->ask_count[node] > finals->round_count)
+            finals->round_count = finals->ask_count[node];
         finals->last[node] = call; /* they come by begin */
     }
 }

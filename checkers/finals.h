@@ -15,10 +15,10 @@ struct ord_finals {
     /* By node, 0 for "not told": the last final read, if it was ok; or NULL. */
     const struct ord_call *last[ORD_NODES_MAX + 1];
     uint32_t ask_count[ORD_NODES_MAX + 1];
-    uint32_t ok_count[ORD_NODES_MAX + 1];
-    uint32_t read_count; /* nodes that answered the last time */
-    uint16_t silent;     /* a node that did not; ORD_NODE_NONE: none */
-    int64_t begin;       /* where the first of the last reads began */
+    uint32_t round_count; /* the greatest of these */
+    uint32_t read_count;  /* nodes that answered the last time */
+    uint16_t silent;      /* a node that did not; ORD_NODE_NONE: none */
+    int64_t begin;        /* where the first of the last reads began */
 };
 
 static inline uint16_t ord_final_node(const struct ord_call *call)
@@ -34,9 +34,14 @@ static inline bool ord_call_is_final_read(const struct ord_call *call)
     return call->f == ORD_F_READ && call->is_final;
 }
 
-/* The node's answer is from an earlier round than another node's, as when the
- * last round was cut short. */
-bool ord_finals_is_behind(const struct ord_finals *finals, uint32_t node);
+/* The node's answer is from an earlier round than the last, which was cut short
+ * or asked again only of another node. */
+static inline bool ord_finals_is_behind(const struct ord_finals *finals,
+                                        uint32_t node)
+{
+    ORD_ASSERT(node <= ORD_NODES_MAX);
+    return finals->ask_count[node] < finals->round_count;
+}
 
 /* The recorder says how many nodes there are; other histories do not. */
 bool ord_history_knows_nodes(const struct ord_history *history);
