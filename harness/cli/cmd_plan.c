@@ -52,22 +52,30 @@ static int parse(const struct ord_cli *cli, struct ord_campaign_args *args,
     return code;
 }
 
+/* Cell by cell: ten thousand of them are no reason to hold them all. */
 static int print(const struct ord_campaign *campaign, uint32_t ops,
                  bool is_json, struct ord_buf *out, struct ord_err *err)
 {
-    int rc = ORD_OK;
+    int code = 0;
 
     if (is_json)
         ord_buf_text(out, "{\"ordeal\":1,\"kind\":\"plans\",\"cells\":[");
-    for (uint32_t i = 0; i < campaign->cell_count && rc == ORD_OK; i++) {
+    for (uint32_t i = 0; i < campaign->cell_count && code == 0; i++) {
+        const struct ord_cell *cell = &campaign->cells[i];
+        int rc;
+
         if (is_json && i > 0)
             ord_buf_char(out, ',');
-        rc = is_json ? ord_plan_cell_json(&campaign->cells[i], ops, out, err)
-                     : ord_plan_cell_text(&campaign->cells[i], ops, out, err);
+        rc = is_json ? ord_plan_cell_json(cell, ops, out, err)
+                     : ord_plan_cell_text(cell, ops, out, err);
+        code = rc == ORD_OK ? ord_say(STDOUT_FILENO, out) : ord_complain(err);
+        ord_buf_clear(out);
     }
-    if (is_json)
+    if (is_json && code == 0) {
         ord_buf_text(out, "]}\n");
-    return rc;
+        code = ord_say(STDOUT_FILENO, out);
+    }
+    return code;
 }
 
 int ord_cmd_plan(const struct ord_cli *cli)
@@ -92,11 +100,10 @@ int ord_cmd_plan(const struct ord_cli *cli)
     ord_arena_init(&arena, ARENA_SIZE_MAX);
     ord_buf_init(&out, OUTPUT_SIZE_MAX);
     if (ord_campaign_load(cli->argv[optind], &args.options, &arena, &campaign,
-                          &err) != ORD_OK ||
-        print(&campaign, (uint32_t)ops, is_json, &out, &err) != ORD_OK)
+                          &err) != ORD_OK)
         code = ord_complain(&err);
     else
-        code = ord_say(STDOUT_FILENO, &out);
+        code = print(&campaign, (uint32_t)ops, is_json, &out, &err);
     ord_buf_fini(&out);
     ord_arena_fini(&arena);
     return code;

@@ -126,8 +126,13 @@ static int parse(const struct ord_cli *cli, struct args *args)
         if (code != 0)
             return code;
     }
-    if (!args->is_help && optind + 1 != cli->argc)
+    if (args->is_help)
+        return 0;
+    if (optind + 1 != cli->argc)
         return ord_usage(cli, "expected one CAMPAIGN");
+    if (args->suite.is_resumed && args->suite.out_dir == NULL)
+        return ord_usage(cli, "--resume: say with --out which run to go on "
+                              "with");
     return 0;
 }
 
@@ -159,7 +164,7 @@ int ord_cmd_run(const struct ord_cli *cli)
         .campaign = {.options = {.targets_dir = cli->targets_dir,
                                  .bin_dir = cli->bin_dir}}};
     struct ord_campaign campaign;
-    struct ord_campaign_result result;
+    struct ord_campaign_result result = {0};
     struct ord_arena arena;
     const char *dir = "";
     struct ord_err err = {0};
@@ -178,8 +183,12 @@ int ord_cmd_run(const struct ord_cli *cli)
         ord_suite_run(&campaign, &args.suite, &arena, &result, &dir, &err) !=
             ORD_OK)
         code = ord_complain(&err);
-    else
-        code = print(&result, dir, args.is_json);
+    /* What could not be written can still be said. */
+    if (code == 0 || result.cell_count > 0) {
+        int verdict = print(&result, dir, args.is_json);
+
+        code = code != 0 ? code : verdict;
+    }
     ord_arena_fini(&arena);
     return code;
 }

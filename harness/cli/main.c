@@ -1,6 +1,10 @@
 /* ordeal: replicated databases on trial. */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -65,6 +69,13 @@ int ord_complain(const struct ord_err *err)
     }
 }
 
+static bool is_reader_gone(int fd)
+{
+    struct pollfd pipe = {.fd = fd, .events = POLLOUT};
+
+    return poll(&pipe, 1, 0) == 1 && (pipe.revents & POLLERR) != 0;
+}
+
 int ord_say(int fd, struct ord_buf *text)
 {
     struct ord_err err = {0};
@@ -74,6 +85,8 @@ int ord_say(int fd, struct ord_buf *text)
         return ord_complain(&err);
     }
     if (ord_write_all(fd, ord_buf_bytes(text), &err) != ORD_OK) {
+        if (is_reader_gone(fd))
+            return 0; /* `ordeal ... | head` has read enough */
         ord_wrap(&err, "standard output");
         return ord_complain(&err);
     }
@@ -118,17 +131,66 @@ int ord_campaign_arg(const struct ord_cli *cli, struct ord_campaign_args *args,
     return 0;
 }
 
+/* Says why there is no history in the folder: a campaign's has cells. */
+static int explain_no_history(const char *dir, struct ord_err *err)
+{
+    DIR *entries = opendir(dir);
+    char folder[ORD_PATH_MAX];
+    char path[ORD_PATH_MAX];
+    char example[NAME_MAX + 1] = "";
+    struct ord_err ignored = {0};
+    struct dirent *entry;
+
+    while (entries != NULL && (entry = readdir(entries)) != NULL) {
+        bool is_first =
+            example[0] == '\0' || strcmp(entry->d_name, example) < 0;
+
+        if (!is_first || entry->d_name[0] == '.' ||
+            ord_path_join(folder, dir, entry->d_name, &ignored) != ORD_OK ||
+            ord_path_join(path, folder, ORD_HISTORY_FILE, &ignored) != ORD_OK ||
+            access(path, F_OK) != 0)
+            continue;
+        snprintf(example, sizeof example, "%s", entry->d_name);
+    }
+    if (entries != NULL)
+        closedir(entries);
+    if (example[0] != '\0')
+        return ord_fail(err, ORD_ENOTFOUND,
+                        "%s is the folder of a campaign: name one of its "
+                        "cells, such as %s/%s",
+                        dir, dir, example);
+    return ord_fail(err, ORD_ENOTFOUND,
+                    "%s holds no %s: expected the folder of a cell's run, or a "
+                    "file",
+                    dir, ORD_HISTORY_FILE);
+}
+
 int ord_history_path(const char *run_or_file, char out[ORD_PATH_MAX],
                      struct ord_err *err)
 {
     struct stat info;
 
     if (strcmp(run_or_file, "-") != 0 && stat(run_or_file, &info) == 0 &&
-        S_ISDIR(info.st_mode))
-        return ord_path_join(out, run_or_file, ORD_HISTORY_FILE, err);
+        S_ISDIR(info.st_mode)) {
+        if (ord_path_join(out, run_or_file, ORD_HISTORY_FILE, err) != ORD_OK)
+            return err->rc;
+        return access(out, F_OK) == 0 ? ORD_OK
+                                      : explain_no_history(run_or_file, err);
+    }
     if (snprintf(out, ORD_PATH_MAX, "%s", run_or_file) >= ORD_PATH_MAX)
         return ord_fail(err, ORD_EUSAGE, "the path is too long");
     return ORD_OK;
+}
+
+/* A file that we open later must not become somebody's standard output. */
+static bool hold_standard_files(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        /* The lowest free descriptor is fd: those below are taken. */
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+            return false;
+    }
+    return true;
 }
 
 static int find_folders(struct ord_cli *cli, struct ord_err *err)
@@ -154,6 +216,8 @@ int main(int argc, char **argv)
     static struct ord_cli cli;
     struct ord_err err = {0};
 
+    if (!hold_standard_files())
+        return ORD_CELL_INFRASTRUCTURE;
     (void)signal(SIGPIPE, SIG_IGN); /* write errors are looked at instead */
     if (argc < 2) {
         print_help(stderr);

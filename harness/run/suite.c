@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -22,8 +23,16 @@
 #include "harness/control/sandbox.h"
 #include "harness/report/html.h"
 #include "harness/run/cell.h"
+#include "harness/run/plan.h"
 
-enum { SLOTS_MAX = 64, TICK_MS = 100, DIRS_MAX = 1000 };
+enum {
+    SLOTS_MAX = 64,
+    TICK_MS = 100,
+    DIRS_MAX = 1000,
+    FILES_MAX = 1 << 14, /* descriptors; the soft limit is often 1024 */
+    FILES_SPARE = 64,
+    CELL_JSON_SIZE_MAX = 64 << 20,
+};
 
 static const size_t CELL_ARENA_SIZE_MAX = (size_t)4 << 30;
 
@@ -51,6 +60,7 @@ struct suite {
     uint32_t next;      /* cell to start */
     uint32_t bad_count; /* cells that did not pass */
     uint32_t interrupts;
+    uint64_t files_max; /* descriptors that a process may have */
 };
 
 /* ---- folders
@@ -84,9 +94,20 @@ static int make_own_dir(struct suite *s, struct ord_err *err)
     return ord_fail_errno(err, "create folder %s", s->dir);
 }
 
+static int refuse_old(const struct suite *s, const char *path,
+                      struct ord_err *err)
+{
+    if (s->options->is_resumed || access(path, F_OK) != 0)
+        return ORD_OK;
+    return ord_fail(err, ORD_EUSAGE,
+                    "%s is there from another run; choose another folder, or "
+                    "go on with --resume",
+                    path);
+}
+
 static int make_dir(struct suite *s, struct ord_err *err)
 {
-    char result[ORD_PATH_MAX];
+    char path[ORD_PATH_MAX];
     int rc;
 
     if (s->options->out_dir == NULL)
@@ -94,12 +115,17 @@ static int make_dir(struct suite *s, struct ord_err *err)
     if (snprintf(s->dir, sizeof s->dir, "%s", s->options->out_dir) >=
         (int)sizeof s->dir)
         return ord_fail(err, ORD_EUSAGE, "--out: the path is too long");
-    rc = ord_path_join(result, s->dir, ORD_RESULT_FILE, err);
-    if (rc == ORD_OK && !s->options->is_resumed && access(result, F_OK) == 0)
-        return ord_fail(err, ORD_EUSAGE,
-                        "%s holds the results of another run; choose another "
-                        "folder, or go on with --resume",
-                        s->dir);
+    rc = ord_path_join(path, s->dir, ORD_RESULT_FILE, err);
+    if (rc == ORD_OK)
+        rc = refuse_old(s, path, err);
+    for (uint32_t i = 0; i < s->campaign->cell_count && rc == ORD_OK; i++) {
+        char name[ORD_CELL_FOLDER_SIZE];
+
+        ord_cell_folder(&s->campaign->cells[i], name, sizeof name);
+        rc = ord_path_join(path, s->dir, name, err);
+        if (rc == ORD_OK)
+            rc = refuse_old(s, path, err);
+    }
     return rc == ORD_OK ? ord_mkdir_all(s->dir, err) : rc;
 }
 
@@ -200,13 +226,69 @@ static int spawn_cell(struct suite *s, struct slot *slot, struct ord_err *err)
         be_cell(s, slot, pair[0]);
     }
     close(pair[0]);
-    slot->control_fd = pair[1];
     if (slot->pid < 0) {
+        ord_fail_errno(err, "fork a process for the cell");
         slot->pid = 0;
-        return ord_fail_errno(err, "fork");
+        close(pair[1]);
+        return err->rc;
     }
     slot->pidfd = (int)syscall(SYS_pidfd_open, slot->pid, 0);
-    return slot->pidfd >= 0 ? ORD_OK : ord_fail_errno(err, "pidfd_open");
+    if (slot->pidfd < 0) {
+        ord_fail_errno(err, "watch the cell's process");
+        (void)kill(slot->pid, SIGKILL);
+        (void)waitpid(slot->pid, NULL, 0);
+        slot->pid = 0;
+        close(pair[1]);
+        return err->rc;
+    }
+    slot->control_fd = pair[1];
+    return ORD_OK;
+}
+
+/* Descriptors that the busiest process of a cell holds at once. */
+static uint64_t files_needed(const struct ord_cell *cell)
+{
+    return 3 * (uint64_t)cell->client_count + 8 * (uint64_t)cell->node_count +
+           FILES_SPARE;
+}
+
+static int check_files(const struct suite *s, const struct ord_cell *cell,
+                       struct ord_err *err)
+{
+    if (files_needed(cell) <= s->files_max)
+        return ORD_OK;
+    return ord_fail(err, ORD_ELIMIT,
+                    "%u clients and %u nodes need %llu file descriptors, %llu "
+                    "are allowed (raise the hard limit: ulimit -Hn)",
+                    cell->client_count, cell->node_count,
+                    (unsigned long long)files_needed(cell),
+                    (unsigned long long)s->files_max);
+}
+
+/* Keeps the old result of the cell, if it is of the same cell and whole. */
+static bool is_kept(struct suite *s, const struct slot *slot,
+                    const struct ord_cell *cell)
+{
+    struct ord_cell_result *old = new_result(s);
+    char path[ORD_PATH_MAX];
+    struct ord_buf then;
+    struct ord_buf now;
+    struct ord_err ignored = {0};
+    bool is_same;
+
+    ord_buf_init(&then, CELL_JSON_SIZE_MAX);
+    ord_buf_init(&now, CELL_JSON_SIZE_MAX);
+    is_same =
+        old != NULL && read_result(s, slot->dir, old, &ignored) &&
+        ord_path_join(path, slot->dir, ORD_CELL_FILE, &ignored) == ORD_OK &&
+        ord_file_read(path, &then, &ignored) == ORD_OK &&
+        ord_plan_cell_json(cell, 0, &now, &ignored) == ORD_OK &&
+        ord_bytes_equal(ord_buf_bytes(&then), ord_buf_bytes(&now));
+    ord_buf_fini(&then);
+    ord_buf_fini(&now);
+    if (is_same)
+        keep_result(s, slot->cell, old);
+    return is_same;
 }
 
 static void start_cell(struct suite *s, struct slot *slot, uint32_t index)
@@ -229,14 +311,11 @@ static void start_cell(struct suite *s, struct slot *slot, uint32_t index)
     slot->cell = index;
     ord_cell_folder(cell, name, sizeof name);
     rc = ord_path_join(slot->dir, s->dir, name, &err);
+    if (rc == ORD_OK)
+        rc = check_files(s, cell, &err);
     if (rc == ORD_OK && s->options->is_resumed) {
-        struct ord_cell_result *old = new_result(s);
-        struct ord_err ignored = {0};
-
-        if (old != NULL && read_result(s, slot->dir, old, &ignored)) {
-            keep_result(s, index, old);
+        if (is_kept(s, slot, cell))
             return;
-        }
         rc = ord_remove_all(slot->dir, &err);
     }
     if (rc == ORD_OK)
@@ -255,10 +334,16 @@ static void note_dead_cell(struct suite *s, struct slot *slot,
                            const struct ord_exit *exit, const char *why)
 {
     const struct ord_facts *facts = slot->facts;
+    const char *told = NULL;
     char text[ORD_ERR_TEXT_SIZE + 64];
 
-    if (facts->problem_count > 0)
-        snprintf(text, sizeof text, "%s", facts->problems[0].text);
+    /* The last one is nearest to the end. */
+    for (uint32_t i = 0; i < facts->problem_count; i++) {
+        if (facts->problems[i].kind == ORD_PROBLEM_INFRASTRUCTURE)
+            told = facts->problems[i].text;
+    }
+    if (told != NULL)
+        snprintf(text, sizeof text, "%s", told);
     else if (exit->is_signal)
         snprintf(text, sizeof text,
                  "the cell's process was killed by signal %d", exit->code);
@@ -389,6 +474,24 @@ static void wait_for_something(struct suite *s)
  * ---------------------------------------------------------------------------
  */
 
+static uint64_t raise_files_max(void)
+{
+    struct rlimit limit = {0};
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return 0;
+    if (limit.rlim_cur < FILES_MAX && limit.rlim_cur < limit.rlim_max) {
+        const struct rlimit higher = {
+            .rlim_cur = limit.rlim_max < FILES_MAX ? limit.rlim_max : FILES_MAX,
+            .rlim_max = limit.rlim_max,
+        };
+
+        if (setrlimit(RLIMIT_NOFILE, &higher) == 0)
+            limit = higher;
+    }
+    return limit.rlim_cur;
+}
+
 static int open_slots(struct suite *s, struct ord_err *err)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -412,15 +515,40 @@ static int open_slots(struct suite *s, struct ord_err *err)
 
 static int open_signals(struct suite *s, sigset_t *old, struct ord_err *err)
 {
+    struct sigaction hangup;
     sigset_t set;
 
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
+    /* nohup stays in force; else a terminal that goes away ends the run. */
+    if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN)
+        sigaddset(&set, SIGHUP);
     if (sigprocmask(SIG_BLOCK, &set, old) != 0)
         return ord_fail_errno(err, "sigprocmask");
     s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     return s->signal_fd >= 0 ? ORD_OK : ord_fail_errno(err, "signalfd");
+}
+
+/* Cells that were never begun are in the table, with the reason. */
+static void list_unrun(struct suite *s)
+{
+    const char *why =
+        s->interrupts > 0 ? "not run: the campaign was interrupted"
+        : s->options->fail_fast > 0 && s->bad_count >= s->options->fail_fast
+            ? "not run: enough other cells did not pass "
+              "(--fail-fast)"
+            : "not run: the campaign's time budget was used up";
+    uint32_t count = 0;
+
+    for (uint32_t i = s->next; i < s->campaign->cell_count; i++) {
+        if (!is_of_shard(s, i))
+            continue;
+        judge_without_run(s, i, why, NULL);
+        count++;
+    }
+    if (count > 0)
+        fprintf(stderr, "ordeal: %u of the cells were %s\n", count, why);
 }
 
 static int finish(struct suite *s, struct ord_campaign_result *out,
@@ -466,6 +594,7 @@ static int run_all(struct suite *s, struct ord_campaign_result *out,
                         "stopped by a second interrupt; what was recorded is "
                         "in %s",
                         s->dir);
+    list_unrun(s);
     return finish(s, out, err);
 }
 
@@ -478,6 +607,7 @@ int ord_suite_run(const struct ord_campaign *campaign,
     sigset_t old;
     int rc;
 
+    *out = (struct ord_campaign_result){0};
     if (s == NULL)
         return ord_fail(err, ORD_ENOMEM, "campaign");
     *s = (struct suite){.campaign = campaign,
@@ -485,6 +615,7 @@ int ord_suite_run(const struct ord_campaign *campaign,
                         .arena = arena,
                         .pid = getpid(),
                         .signal_fd = -1,
+                        .files_max = raise_files_max(),
                         .begin_ns = ord_now_ns()};
     s->results =
         ord_arena_zalloc(arena, campaign->cell_count, sizeof *s->results);

@@ -21,9 +21,11 @@ struct ord_suite_options {
     struct ord_term term; /* of standard error */
 };
 
-/* Blocks until all is done.  The first SIGINT or SIGTERM ends the cells early
- * and reports; the second stops at once (ORD_EDIED).  *dir is where it all
- * went, in the arena.  ORD_EDENIED: no sandbox is to be had, and why. */
+/* Blocks until all is done.  The first SIGINT, SIGTERM or SIGHUP ends the cells
+ * early and reports; the second stops at once (ORD_EDIED).  *dir is where it
+ * all went, in the arena.  ORD_EDENIED: no sandbox is to be had, and why.  If
+ * only the writing failed, *out holds the results all the same; else it has no
+ * cells. */
 int ord_suite_run(const struct ord_campaign *campaign,
                   const struct ord_suite_options *options,
                   struct ord_arena *arena, struct ord_campaign_result *out,
