@@ -173,14 +173,17 @@ static bool found_unwritten(struct ord_linear *linear)
         struct ord_named named = {
             .key = linear->object->key, .ops = {call->call->inv}, .count = 1};
         uint32_t needs = call->f == ORD_F_CAS ? call->from : call->to;
+        struct ord_text why;
 
         if (is_written[needs] || call->end == ORD_NEVER)
             continue;
+        why = ord_text_unwritten(linear->view, linear->object,
+                                 &linear->values.values[needs], &named);
         ord_found(linear->in, linear->out, &named,
-                  "%s: %s succeeded at %s, but nobody had written that value",
+                  "%s: %s succeeded at %s, but %s",
                   ord_text_key(&linear->object->key).at,
                   ord_text_call(linear->view, call->call).at,
-                  ord_text_when(call->call->done).at);
+                  ord_text_when(call->call->done).at, why.at);
         return true;
     }
     return false;

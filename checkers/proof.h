@@ -49,6 +49,12 @@ struct ord_text ord_text_did(const struct ord_view *view,
                              const struct ord_call *call);
 /* "session 7", or "process 3" for an operation without one. */
 struct ord_text ord_text_who(const struct ord_call *call);
+/* "nobody had written that value", or which failed call did, for the evidence,
+ * too. */
+struct ord_text ord_text_unwritten(const struct ord_view *view,
+                                   const struct ord_object *object,
+                                   const struct ord_value *value,
+                                   struct ord_named *named);
 /* Appends why an object is no register, or, MIXED, nothing known at all:
  * "process 3 invoked enqueue at 0.120 s" or "it is a set (...)". */
 void ord_text_odd(const struct ord_view *view, const struct ord_object *object,

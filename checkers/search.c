@@ -20,7 +20,7 @@ static bool step(struct search *s, uint64_t count)
 static bool layer_init(struct search *s, struct layer *layer)
 {
     struct ord_arena *arena = s->linear->in->arena;
-    uint32_t room = 64;
+    uint32_t room = 8; /* there may be 100,000 keys */
 
     *layer = (struct layer){
         .at = ord_arena_alloc(arena, room * sizeof *layer->at),

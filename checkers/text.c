@@ -140,6 +140,32 @@ struct ord_text ord_text_who(const struct ord_call *call)
     return text;
 }
 
+struct ord_text ord_text_unwritten(const struct ord_view *view,
+                                   const struct ord_object *object,
+                                   const struct ord_value *value,
+                                   struct ord_named *named)
+{
+    struct ord_text text = {"nobody had written that value"};
+    const struct ord_call *calls = ord_object_calls(view, object);
+
+    for (uint32_t i = 0; i < object->count; i++) {
+        if ((calls[i].f != ORD_F_WRITE && calls[i].f != ORD_F_CAS) ||
+            !ord_value_equal(ord_call_value(&calls[i]), value))
+            continue;
+        if (calls[i].type != ORD_OP_FAIL)
+            break;
+        (void)snprintf(text.at, sizeof text.at,
+                       "that value is only of a call that had been told to "
+                       "have failed: %s, at %s",
+                       ord_text_call(view, &calls[i]).at,
+                       ord_text_when(calls[i].done).at);
+        ORD_ASSERT(named->count < ORD_NAMED_MAX);
+        named->ops[named->count++] = calls[i].inv;
+        break;
+    }
+    return text;
+}
+
 void ord_text_odd(const struct ord_view *view, const struct ord_object *object,
                   char *text, size_t text_size)
 {

@@ -89,11 +89,15 @@ static void found_unwritten(struct zones *z, int32_t i)
 {
     struct ord_linear *linear = z->linear;
     struct ord_named named = name_ops(z, &i, 1);
+    const struct ord_call *call = at(z, i)->call;
+    const struct ord_text why = ord_text_unwritten(
+        linear->view, linear->object,
+        call->f == ORD_F_CAS ? ord_call_expected(call) : ord_call_value(call),
+        &named);
 
-    ord_found(linear->in, linear->out, &named,
-              "%s: %s succeeded at %s, but nobody had written that value",
+    ord_found(linear->in, linear->out, &named, "%s: %s succeeded at %s, but %s",
               ord_text_key(&linear->object->key).at, name_at(z, i).at,
-              ended_at(z, i).at);
+              ended_at(z, i).at, why.at);
 }
 
 /* Two successful cas from a value that was there only once. */

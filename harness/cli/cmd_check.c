@@ -272,6 +272,30 @@ static int check(const struct ord_history *history, const struct args *args,
     return rc;
 }
 
+/* Jepsen's independent tuples, unsplit: each read asks for [key nil].  Judged
+ * as one register whose values are pairs, a sound history would be accused. */
+static int refuse_tuples(const struct ord_history *history, struct ord_err *err)
+{
+    int64_t tuple_count = 0;
+
+    ORD_OPS (history, op) {
+        const struct ord_value *value = &op->value;
+
+        if (op->process == ORD_PROCESS_NEMESIS || op->f != ORD_F_READ ||
+            op->type != ORD_OP_INVOKE)
+            continue;
+        if (op->key.kind != ORD_NIL || value->kind != ORD_LIST ||
+            value->count != 2 || value->as.items[1].kind != ORD_NIL)
+            return ORD_OK;
+        tuple_count++;
+    }
+    if (tuple_count == 0)
+        return ORD_OK;
+    return ord_fail(err, ORD_EUSAGE,
+                    "its reads ask for [key nil], as Jepsen's independent "
+                    "tuples do: check it with --keyed");
+}
+
 static int print(const struct ord_history *history, const struct args *args,
                  const struct ord_check_result *results)
 {
@@ -320,7 +344,8 @@ int ord_cmd_check(const struct ord_cli *cli)
     args.how.size_max = args.memory;
     ord_arena_init(&arena, args.memory);
     if (ord_history_path(cli->argv[optind], path, &err) != ORD_OK ||
-        ord_history_open(path, &args.how, &history, &err) != ORD_OK) {
+        ord_history_open(path, &args.how, &history, &err) != ORD_OK ||
+        refuse_tuples(history, &err) != ORD_OK) {
         code = ord_complain(&err);
     } else {
         choose(cli, history, &arena, &args);
