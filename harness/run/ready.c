@@ -4,7 +4,10 @@
 
 #include "harness/control/node.h"
 
-enum { OUTPUT_SIZE_MAX = 4096 };
+enum {
+    OUTPUT_SIZE_MAX = 4096,
+    PROBES_MAX = 8, /* at once: with many nodes, asking must not starve them */
+};
 
 int ord_ask_init(struct ord_ask_nodes *ask, struct ord_cluster *cluster,
                  const struct ord_cell *cell, const char *const *argv,
@@ -75,13 +78,18 @@ static void look(struct ord_ask_nodes *ask, uint32_t node, int64_t next_ns)
 int ord_ask_step(struct ord_ask_nodes *ask, uint64_t whom, int64_t now_ns,
                  int64_t again_ns, struct ord_err *err)
 {
-    for (uint32_t i = 1; i <= ord_cluster_node_count(ask->cluster); i++) {
+    uint32_t count = ord_cluster_node_count(ask->cluster);
+
+    if (count > PROBES_MAX)
+        again_ns *= count / PROBES_MAX;
+    for (uint32_t i = 1; i <= count; i++) {
         int rc = ORD_OK;
 
         if (ask->probes[i] != NULL) {
             look(ask, i, now_ns + again_ns);
         } else if ((whom & ord_node_mask(i)) != 0 &&
-                   now_ns >= ask->again_ns[i]) {
+                   now_ns >= ask->again_ns[i] &&
+                   __builtin_popcountll(ask->asking) < PROBES_MAX) {
             rc = ord_probe_start(ask->cluster, 0, ask->argv[i], ask->timeout_ns,
                                  OUTPUT_SIZE_MAX, &ask->probes[i], err);
             if (rc == ORD_OK)
