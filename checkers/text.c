@@ -155,8 +155,8 @@ struct ord_text ord_text_unwritten(const struct ord_view *view,
         if (calls[i].type != ORD_OP_FAIL)
             break;
         (void)snprintf(text.at, sizeof text.at,
-                       "that value is only of a call that had been told to "
-                       "have failed: %s, at %s",
+                       "the only write of that value had been told that it "
+                       "failed: %s, at %s",
                        ord_text_call(view, &calls[i]).at,
                        ord_text_when(calls[i].done).at);
         ORD_ASSERT(named->count < ORD_NAMED_MAX);

@@ -82,7 +82,8 @@ int ord_builder_name_node(struct ord_history_builder *builder, uint16_t node,
                           struct ord_bytes name, struct ord_err *err);
 int ord_builder_meta(struct ord_history_builder *builder, struct ord_bytes meta,
                      struct ord_err *err);
-/* Splits the value [k v] of a client's operation without a key. */
+/* Splits the value [k v] of a client's operation without a key.  A completion
+ * may carry the bare value: clients that crash, and some that answer, do. */
 int ord_split_key(struct ord_op *op, struct ord_err *err);
 int ord_builder_finish(struct ord_history_builder **builder,
                        enum ord_order order, struct ord_history **out,

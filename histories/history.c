@@ -332,6 +332,9 @@ int ord_split_key(struct ord_op *op, struct ord_err *err)
 
     if (op->process == ORD_PROCESS_NEMESIS || op->key.kind != ORD_NIL)
         return ORD_OK;
+    if (op->type != ORD_OP_INVOKE &&
+        (op->value.kind != ORD_LIST || op->value.count != 2))
+        return ORD_OK; /* the bare answer; its invocation has the key */
     if (op->value.kind != ORD_LIST || op->value.count != 2)
         return ord_fail(err, ORD_EFORMAT,
                         "%s of process %" PRId64

@@ -38,10 +38,10 @@ Test(linearizable, unique_values)
          ORD_INVALID, NULL},
         {"1 inv write 1; 1 ok write 1; 3 inv write 7; 3 fail write 7;"
          "2 inv read; 2 ok read 7",
-         ORD_INVALID, "been told to have failed: process 3's write of 7"},
+         ORD_INVALID, "been told that it failed: process 3's write of 7"},
         {"1 inv write 1; 1 ok write 1; 1 inv write 1; 1 ok write 1;"
          "3 inv write 7; 3 fail write 7; 2 inv read; 2 ok read 7",
-         ORD_INVALID, "been told to have failed: process 3's write of 7"},
+         ORD_INVALID, "been told that it failed: process 3's write of 7"},
         {"2 inv read; 2 ok read 5", ORD_INVALID, "nobody had written"},
         {"2 inv read; 2 ok read 5; 1 inv write 5; 1 ok write 5", ORD_INVALID,
          "needs the value"},

@@ -10,7 +10,12 @@
 #include "checkers/registry.h"
 #include "support_store.h"
 
-enum { ARENA_MAX = 64 << 20, STEPS_MAX = 1000000, COUNT = 3000 };
+#if defined(__SANITIZE_ADDRESS__)
+enum { COUNT = 1000 }; /* of each kind; under a sanitizer all takes longer */
+#else
+enum { COUNT = 3000 };
+#endif
+enum { ARENA_MAX = 64 << 20, STEPS_MAX = 1000000 };
 
 static uint64_t setting(const char *name, uint64_t preset)
 {

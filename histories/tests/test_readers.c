@@ -174,6 +174,17 @@ Test(readers, keyed_values_are_split)
     cr_expect_eq(ord_history_op(h, 0)->key.as.number, 3);
     cr_expect_eq(ord_history_op(h, 2)->value.count, 2);
     ord_history_free(&h);
+    /* Some answer with the bare value. */
+    ord_source_memory(
+        &source, ord_bytes_of("{:process 0 :type :invoke :f :read :value "
+                              "[3 nil]}{:process 0 :type :ok :f :read :value "
+                              "[1 2 4]}{:process 0 :type :invoke :f :read "
+                              ":value [3 nil]}{:process 0 :type :info :f :read "
+                              ":value nil}"));
+    cr_assert_eq(ord_read_any(&source, &how, &h, &err), ORD_OK, "%s", err.text);
+    cr_expect_eq(ord_history_op(h, 1)->value.count, 3);
+    cr_expect_eq(ord_history_op(h, 3)->value.kind, ORD_NIL);
+    ord_history_free(&h);
     ord_source_memory(&source, ord_bytes_of("0 inv write 5"));
     cr_expect_eq(ord_read_any(&source, &how, &h, &err), ORD_EFORMAT);
     cr_expect_not_null(strstr(err.text, "said to be keyed"), "%s", err.text);
