@@ -277,6 +277,8 @@ static int open_log(struct conductor *c, struct ord_err *err)
                        check->checker->name);
         if (check->model != NULL)
             put_member(&meta, "model", check->model);
+        for (uint32_t j = 0; j < check->option_count; j++)
+            put_member(&meta, check->options[j].name, check->options[j].value);
         ord_buf_char(&meta, '}');
     }
     ord_buf_text(&meta, "]}");

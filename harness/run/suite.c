@@ -53,8 +53,9 @@ struct suite {
     struct slot slots[SLOTS_MAX];
     uint32_t slot_count;
     const struct ord_cell_result **results; /* by cell; NULL: not run */
-    char dir[ORD_PATH_MAX];
-    pid_t pid; /* our own */
+    char dir[ORD_PATH_MAX];  /* as the person gave it */
+    char home[ORD_PATH_MAX]; /* the same from the root: nodes work elsewhere */
+    pid_t pid;               /* our own */
     int signal_fd;
     int64_t begin_ns;
     uint32_t next;      /* cell to start */
@@ -310,7 +311,7 @@ static void start_cell(struct suite *s, struct slot *slot, uint32_t index)
     }
     slot->cell = index;
     ord_cell_folder(cell, name, sizeof name);
-    rc = ord_path_join(slot->dir, s->dir, name, &err);
+    rc = ord_path_join(slot->dir, s->home, name, &err);
     if (rc == ORD_OK)
         rc = check_files(s, cell, &err);
     if (rc == ORD_OK && s->options->is_resumed) {
@@ -624,6 +625,8 @@ int ord_suite_run(const struct ord_campaign *campaign,
     rc = ord_sandbox_probe(err);
     if (rc == ORD_OK)
         rc = make_dir(s, err);
+    if (rc == ORD_OK && realpath(s->dir, s->home) == NULL)
+        rc = ord_fail_errno(err, "find the folder %s", s->dir);
     if (rc != ORD_OK)
         return rc;
     *dir = s->dir;
