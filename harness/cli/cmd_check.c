@@ -8,7 +8,12 @@
 #include "harness/report/explain.h"
 #include "harness/report/result.h"
 
-enum { PICKED_MAX = 32, OUTPUT_SIZE_MAX = 256 << 20, MEMORY_PRESET_GIB = 8 };
+enum {
+    PICKED_MAX = 32,
+    OPTIONS_MAX = 8,
+    OUTPUT_SIZE_MAX = 256 << 20,
+    MEMORY_PRESET_GIB = 8
+};
 
 static const char help[] =
     "ordeal check HISTORY [--checker NAME]... [--model NAME] [--keyed]\n"
@@ -23,6 +28,8 @@ static const char help[] =
 struct picked {
     const struct ord_checker *checker;
     const char *model;
+    struct ord_option options[OPTIONS_MAX]; /* as the run had them */
+    uint32_t option_count;
 };
 
 struct args {
@@ -48,7 +55,8 @@ static int pick(const struct ord_cli *cli, struct args *args, const char *name,
         return ord_usage(cli, "there is no checker '%s'", name);
     if (args->count == PICKED_MAX)
         return ord_usage(cli, "more than %d checkers", PICKED_MAX);
-    args->picked[args->count++] = (struct picked){checker, model};
+    args->picked[args->count++] =
+        (struct picked){.checker = checker, .model = model};
     return 0;
 }
 
@@ -152,7 +160,33 @@ static int parse(const struct ord_cli *cli, struct args *args)
 /* ---- which checkers
  * ---------------------------------------------------------- */
 
-/* The recorder wrote "checks":[{"name":..,"model":..}] into the meta. */
+/* One member of a check: its name, its model, or one of its options. */
+static bool take_member(struct ord_json *in, struct ord_bytes key,
+                        struct ord_arena *arena, struct picked *found)
+{
+    struct ord_bytes value = {0};
+    const char *text;
+
+    if (!ord_json_string(in, &value))
+        return false;
+    text = ord_arena_copy(arena, value);
+    if (text == NULL)
+        return false;
+    if (ord_bytes_is(key, "name")) {
+        found->checker = ord_checker_find(text);
+    } else if (ord_bytes_is(key, "model")) {
+        found->model = text;
+    } else if (found->option_count < OPTIONS_MAX) {
+        struct ord_option *option = &found->options[found->option_count++];
+
+        *option = (struct ord_option){ord_arena_copy(arena, key), text};
+        return option->name != NULL;
+    }
+    return true;
+}
+
+/* The recorder wrote "checks":[{"name":..,"model":..,OPTION:..}] into the
+ * meta, all of it text. */
 static void pick_from_meta(const char *meta, struct ord_arena *arena,
                            struct args *args)
 {
@@ -169,21 +203,16 @@ static void pick_from_meta(const char *meta, struct ord_arena *arena,
         if (!ord_json_enter(&in, '['))
             return;
         while (ord_json_element(&in)) {
-            struct ord_bytes name = {0};
-            struct ord_bytes model = {0};
-            struct picked found;
+            struct picked found = {0};
 
             if (!ord_json_enter(&in, '{'))
                 return;
             while (ord_json_member(&in, &key)) {
-                if (!ord_json_string(&in, ord_bytes_is(key, "name") ? &name
-                                                                    : &model))
+                if (!take_member(&in, key, arena, &found))
                     return;
             }
             if (!ord_json_left(&in, '}'))
                 return;
-            found.checker = ord_checker_find(ord_arena_copy(arena, name));
-            found.model = model.size > 0 ? ord_arena_copy(arena, model) : NULL;
             if (found.checker != NULL && args->count < PICKED_MAX)
                 args->picked[args->count++] = found;
         }
@@ -259,6 +288,8 @@ static int check(const struct ord_history *history, const struct args *args,
             .arena = &scratch,
             .steps_max = args->steps,
             .model = p->model,
+            .options = p->options,
+            .option_count = p->option_count,
         };
 
         if (verdict == NULL)
