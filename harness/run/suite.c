@@ -53,7 +53,7 @@ struct suite {
     struct slot slots[SLOTS_MAX];
     uint32_t slot_count;
     const struct ord_cell_result **results; /* by cell; NULL: not run */
-    char dir[ORD_PATH_MAX];  /* as the person gave it */
+    char dir[ORD_PATH_MAX];                 /* as the person gave it */
     char home[ORD_PATH_MAX]; /* the same from the root: nodes work elsewhere */
     pid_t pid;               /* our own */
     int signal_fd;
@@ -249,7 +249,7 @@ static int spawn_cell(struct suite *s, struct slot *slot, struct ord_err *err)
 /* Descriptors that the busiest process of a cell holds at once. */
 static uint64_t files_needed(const struct ord_cell *cell)
 {
-    return 3 * (uint64_t)cell->client_count + 8 * (uint64_t)cell->node_count +
+    return 2 * (uint64_t)cell->client_count + 8 * (uint64_t)cell->node_count +
            FILES_SPARE;
 }
 
