@@ -324,7 +324,7 @@ void store_random(struct store *store, enum store_defect defect,
     store->count = 0;
     cr_assert_eq(ord_history_builder_new(1 << 24, &sim.builder, &err), ORD_OK);
     most = 4 + (uint32_t)ord_rng_below(rng, STORE_CALLS_MAX / 2 - FINALS_MAX);
-    if (store->kind == STORE_REGISTER && ord_rng_below(rng, 4) == 0)
+    if (store->kind == STORE_REGISTER && ord_rng_below(rng, 2) == 0)
         sim.few = 2 + (int)ord_rng_below(rng, 3);
     sim.has_cas = ord_rng_below(rng, 2) == 0;
     sim.has_remove = ord_rng_below(rng, 4) == 0;
