@@ -190,15 +190,19 @@ static bool is_start_hopeless(struct operator_state *op)
 static void give_up_waiting(struct operator_state *op, uint64_t missing)
 {
     uint32_t first = (uint32_t)__builtin_ctzll(missing) + 1;
+    int others = __builtin_popcountll(missing) - 1;
     char tail[LOG_TAIL_SIZE + 64];
+    char more[32] = "";
     char text[640];
     int64_t waited_ns = op->state == STATE_STARTING
                             ? op->config->cell->target->ready_within_ns
                             : op->config->cell->settle_ns;
 
     log_tail(op, first, tail, sizeof tail);
-    snprintf(text, sizeof text, "node n%u was not ready within %.1f s %s%s",
-             first, (double)waited_ns / 1e9,
+    if (others > 0)
+        snprintf(more, sizeof more, " (nor %d more)", others);
+    snprintf(text, sizeof text, "node n%u%s was not ready within %.1f s %s%s",
+             first, more, (double)waited_ns / 1e9,
              op->state == STATE_STARTING ? "of its start" : "of the healing",
              tail);
     fail_phase(op, false, text);
