@@ -14,7 +14,7 @@
 #include "targets/refdb/storage.h"
 
 enum {
-    RD_SESSION_MAX = 512,
+    RD_SESSION_MAX = 2048,
     RD_CONN_MAX = 640, /* of peers: in use, being dialled, not yet named */
     RD_DIAL_MAX = 8,   /* at once to one peer */
 };

@@ -20,6 +20,7 @@ enum {
     PING_MS = 50,
     SILENCE_MS = 400,
     DIAL_EVERY_MS = 60,
+    CROWD = 5,      /* nodes that these intervals are meant for */
     DIAL_MS = 4000, /* a slow link may need that long */
     NAMELESS_MS = 2000,
     OUT_SIZE_MAX = 64 << 20,
@@ -224,19 +225,28 @@ void rd_peers_event(struct rd_node *node, uint32_t slot, uint32_t events)
     }
 }
 
+/* All talk to all: in a large cluster each pair talks, listens and dials at
+ * longer intervals, or keeping in touch would be all that anybody does. */
+static int64_t scaled_ns(const struct rd_node *node, int64_t ms)
+{
+    int64_t crowd = node->config.core.node_count / CROWD;
+
+    return ms * ORD_MS * (crowd > 1 ? crowd : 1);
+}
+
 static void tick_conn(struct rd_node *node, struct rd_conn *conn)
 {
     int64_t silence = node->now - conn->heard_ns;
     int64_t age = node->now - conn->since_ns;
 
-    if ((conn->state == RD_CONN_UP && silence > SILENCE_MS * ORD_MS) ||
+    if ((conn->state == RD_CONN_UP && silence > scaled_ns(node, SILENCE_MS)) ||
         (conn->state == RD_CONN_NAMELESS && age > NAMELESS_MS * ORD_MS) ||
         (conn->state == RD_CONN_DIALING && age > DIAL_MS * ORD_MS)) {
         conn_close(node, conn);
         return;
     }
     if (conn->state == RD_CONN_UP &&
-        node->now - conn->sent_ns > PING_MS * ORD_MS) {
+        node->now - conn->sent_ns > scaled_ns(node, PING_MS)) {
         struct rd_msg ping = {.type = RD_PING,
                               .from = node->config.core.id,
                               .to = conn->peer,
@@ -271,7 +281,7 @@ void rd_peers_tick(struct rd_node *node)
             tick_conn(node, &node->conn[i]);
     for (uint32_t peer = 1; peer < node->config.core.id; peer++) {
         struct rd_conn *oldest;
-        int64_t wait = DIAL_EVERY_MS * ORD_MS;
+        int64_t wait = scaled_ns(node, DIAL_EVERY_MS);
 
         if (node->config.peer_ip[peer][0] == '\0' || node->link[peer] != 0 ||
             node->now < node->next_dial_ns[peer])
