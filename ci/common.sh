@@ -6,6 +6,7 @@
 # build_root    prints the folder for build trees: $ORD_BUILD, else build/ in
 #               the source tree, else (not ours to write) one in the user's
 #               cache, else one in $TMPDIR that nobody else may write
+# runnable_tmp FOLDER   temporary files go there if /tmp is mounted noexec
 
 say()
 {
@@ -28,6 +29,18 @@ run_quietly()
     tail -n 200 "$log" >&2
     say "failed: $*"
     return 1
+}
+
+runnable_tmp()
+{
+    local probe
+    probe=$(mktemp) || return
+    printf '#!/bin/sh\n' > "$probe"
+    chmod u+x "$probe"
+    if ! "$probe" 2> /dev/null; then
+        mkdir -p "$1" && export TMPDIR=$1
+    fi
+    rm -f "$probe"
 }
 
 # A folder that we can make or write, as can all that was built in it before.

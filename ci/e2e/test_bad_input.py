@@ -172,11 +172,12 @@ class Machine(Case):
     def test_full_disk(self):
         os.mkdir(self.path("small"))
         inside = self.path("small", "out")
-        script = (f"mount -t tmpfs -o size=1m none {self.path('small')} && "
-                  f"{ORDEAL} run {self.cell('', 1)} --out {inside} "
-                  f"--set rate=0 --set time=20s; "
-                  f"code=$?; {ORDEAL} check {inside}/c-s1 >&2; exit $code")
-        done = subprocess.run(["unshare", "-rm", "sh", "-c", script],
+        script = ('mount -t tmpfs -o size=1m none "$4" && '
+                  '"$1" run "$2" --out "$3" --set rate=0 --set time=20s; '
+                  'code=$?; "$1" check "$3/c-s1" >&2; exit $code')
+        done = subprocess.run(["unshare", "-rm", "sh", "-c", script, "sh",
+                               ORDEAL, self.cell("", 1), inside,
+                               self.path("small")],
                               capture_output=True, text=True, timeout=120,
                               check=False)
         self.assertEqual(done.returncode, 5, done.stdout + done.stderr)
@@ -185,8 +186,9 @@ class Machine(Case):
     @unittest.skipUnless(can_unshare("-r"), "no user namespace here")
     def test_no_namespaces(self):
         script = ("echo 0 > /proc/sys/user/max_net_namespaces && "
-                  f"exec {ORDEAL} run {self.cell('')} --out {self.path('out')}")
-        done = subprocess.run(["unshare", "-r", "sh", "-c", script],
+                  'exec "$1" run "$2" --out "$3"')
+        done = subprocess.run(["unshare", "-r", "sh", "-c", script, "sh",
+                               ORDEAL, self.cell(""), self.path("out")],
                               capture_output=True, text=True, timeout=60,
                               check=False)
         self.assertEqual(done.returncode, 5, done.stderr)
