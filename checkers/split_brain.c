@@ -31,9 +31,12 @@ static int compare(const void *a, const void *b)
     return (x->end > y->end) - (x->end < y->end);
 }
 
+/* Of one epoch: b is the first write by a second node, a the last one before
+ * it; again (may be NULL) the next one by a's node, which shows that it had
+ * not just stepped down. */
 static void found(const struct ord_check_in *in, struct ord_verdict *out,
                   const struct ord_view *view, const struct ord_call *a,
-                  const struct ord_call *b)
+                  const struct ord_call *b, const struct ord_call *again)
 {
     struct ord_named named = {.key = view->objects[b->object].key,
                               .ops = {a->inv, b->inv},
@@ -41,12 +44,37 @@ static void found(const struct ord_check_in *in, struct ord_verdict *out,
 
     if (ord_found_enough(out))
         return;
+    if (again == NULL) {
+        ord_found(in, out, &named,
+                  "two nodes acknowledged writes in epoch %lld: %s was "
+                  "acknowledged at %s, and %s at %s",
+                  (long long)a->done->epoch, ord_text_call(view, a).at,
+                  ord_text_when(a->done).at, ord_text_call(view, b).at,
+                  ord_text_when(b->done).at);
+        return;
+    }
+    named.ops[named.count++] = again->inv;
     ord_found(in, out, &named,
               "two nodes acknowledged writes in epoch %lld: %s was "
-              "acknowledged at %s, and %s at %s",
+              "acknowledged at %s, %s at %s, and then %s at %s",
               (long long)a->done->epoch, ord_text_call(view, a).at,
               ord_text_when(a->done).at, ord_text_call(view, b).at,
-              ord_text_when(b->done).at);
+              ord_text_when(b->done).at, ord_text_call(view, again).at,
+              ord_text_when(again->done).at);
+}
+
+/* The next write after `from` by this node, in the same epoch. */
+static const struct ord_call *next_by(const struct ord_call *const *writes,
+                                      uint32_t count, uint32_t from,
+                                      uint16_t node)
+{
+    for (uint32_t i = from + 1; i < count; i++) {
+        if (writes[i]->done->epoch != writes[from]->done->epoch)
+            return NULL;
+        if (writes[i]->done->node == node)
+            return writes[i];
+    }
+    return NULL;
 }
 
 static int split_conclude(struct ord_verdict *out, uint32_t count,
@@ -102,7 +130,8 @@ static int split_check(const struct ord_check_in *in, struct ord_verdict *out,
         }
         if (first->done->node != writes[i]->done->node && !is_split) {
             is_split = true;
-            found(in, out, &view, first, writes[i]);
+            found(in, out, &view, writes[i - 1], writes[i],
+                  next_by(writes, count, i, first->done->node));
         }
     }
     return split_conclude(out, count, epoch_count, nodes);
