@@ -105,7 +105,8 @@ def main():
         os.symlink(build, os.path.join(scratch, "build", "release"))
         env = dict(os.environ, HOME=os.path.join(scratch, "home"))
         for folder, _, names in sorted(os.walk(scratch)):
-            if "README.md" not in names or "/build/" in folder + "/":
+            inner = os.path.relpath(folder, scratch) + os.sep
+            if "README.md" not in names or inner.startswith("build" + os.sep):
                 continue
             path = os.path.join(folder, "README.md")
             name = os.path.relpath(path, scratch)
