@@ -324,18 +324,20 @@ static void do_promote(struct rd_node *node, struct rd_session *session)
                         "ERR failover=election: the nodes vote for a leader");
 }
 
-static void do_meta(struct rd_node *node, struct rd_session *session,
-                    const struct rd_request *request)
+/* META and CHECK: ON or OFF, for every later request. */
+static void do_switch(struct rd_node *node, struct rd_session *session,
+                      const struct rd_request *request, bool *is_on)
 {
-    bool is_on = request->count == 2 && is_word(request->arg[1], "ON");
+    bool wants_on = request->count == 2 && is_word(request->arg[1], "ON");
 
-    if (!is_on && (request->count != 2 || !is_word(request->arg[1], "OFF"))) {
-        rd_answer_error(session, "ERR expected META ON or META OFF");
+    if (!wants_on &&
+        (request->count != 2 || !is_word(request->arg[1], "OFF"))) {
+        rd_answer_error(session, "ERR expected ON or OFF");
         return;
     }
-    session->is_meta = false; /* every later reply */
+    *is_on = false;
     answer_simple(node, session, "OK");
-    session->is_meta = is_on;
+    *is_on = wants_on;
 }
 
 void rd_command(struct rd_node *node, struct rd_session *session,
@@ -355,7 +357,9 @@ void rd_command(struct rd_node *node, struct rd_session *session,
         else
             rd_answer_error(session, "LOADING no leader is heard");
     } else if (is_word(name, "META")) {
-        do_meta(node, session, request);
+        do_switch(node, session, request, &session->is_meta);
+    } else if (is_word(name, "CHECK")) {
+        do_switch(node, session, request, &session->is_checked);
     } else if (is_word(name, "ROLE")) {
         do_role(node, session);
     } else if (is_word(name, "INFO")) {

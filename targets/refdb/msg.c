@@ -1,5 +1,7 @@
 #include "targets/refdb/msg.h"
 
+#include <zlib.h>
+
 #include "harness/base/err.h"
 
 enum {
@@ -8,21 +10,11 @@ enum {
     ENTRY_HEAD_SIZE = 12,
 };
 
-/* CRC-32 (IEEE 802.3, reflected), four bits at a time. */
-uint32_t rd_crc32(struct ord_bytes bytes)
+uint32_t rd_crc32(uint32_t crc, struct ord_bytes bytes)
 {
-    static const uint32_t nibble[16] = {
-        0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
-        0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
-        0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
-    uint32_t crc = UINT32_MAX;
-
-    for (size_t i = 0; i < bytes.size; i++) {
-        crc ^= (uint8_t)bytes.at[i];
-        crc = (crc >> 4) ^ nibble[crc & 15];
-        crc = (crc >> 4) ^ nibble[crc & 15];
-    }
-    return ~crc;
+    ORD_ASSERT(bytes.size <= UINT32_MAX);
+    return (uint32_t)crc32(crc, (const unsigned char *)bytes.at,
+                           (unsigned)bytes.size);
 }
 
 uint64_t rd_get_u64(const char *at)
@@ -97,7 +89,7 @@ void rd_msg_encode(struct ord_buf *out, const struct rd_msg *msg)
     body = (struct ord_bytes){.at = out->at + start + FRAME_HEAD_SIZE,
                               .size = size};
     ORD_ASSERT(out->size == start + FRAME_HEAD_SIZE + size);
-    crc = rd_crc32(body);
+    crc = rd_crc32(0, body);
     for (int i = 0; i < 4; i++)
         out->at[start + 4 + (size_t)i] = (char)(uint8_t)(crc >> (8 * i));
 }
@@ -116,7 +108,7 @@ int64_t rd_msg_decode(struct ord_bytes in, struct rd_msg *msg)
     if (in.size < FRAME_HEAD_SIZE + (size_t)size)
         return 0;
     body = (struct ord_bytes){.at = in.at + FRAME_HEAD_SIZE, .size = size};
-    if (rd_crc32(body) != rd_get_u32(in.at + 4))
+    if (rd_crc32(0, body) != rd_get_u32(in.at + 4))
         return -1;
     at = body.at;
     if (at[0] != RD_WIRE_VERSION || at[1] < 1 || at[1] >= RD_MSG_TYPES)

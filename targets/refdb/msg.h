@@ -78,7 +78,7 @@ void rd_msg_put_entry(struct ord_buf *out, uint64_t epoch,
 bool rd_msg_take_entry(struct ord_bytes *data, uint64_t *epoch,
                        struct ord_bytes *entry);
 
-uint32_t rd_crc32(struct ord_bytes bytes);
+uint32_t rd_crc32(uint32_t crc, struct ord_bytes bytes);
 uint64_t rd_get_u64(const char *at);
 uint32_t rd_get_u32(const char *at);
 void rd_put_u64(struct ord_buf *out, uint64_t value);

@@ -41,8 +41,12 @@ struct rd_session {
     int fd;
     uint32_t generation; /* tells apart those who used this slot */
     bool is_meta;
-    bool is_closing; /* after what is in out has been sent */
-    bool is_writing; /* epoll waits for room */
+    bool is_checked;      /* requests and replies carry checksums */
+    bool is_sealing;      /* the reply that is due gets one */
+    uint32_t request_crc; /* of the request that it answers */
+    size_t sealed_size;   /* bytes of out that are whole replies */
+    bool is_closing;      /* after what is in out has been sent */
+    bool is_writing;      /* epoll waits for room */
     struct ord_buf in;
     struct ord_buf out;
     int64_t deadline_ns;

@@ -1,6 +1,7 @@
 /* session.c -- connections of clients: one request at a time each. */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 enum {
     OUT_SIZE_MAX = 64 << 20,
     PUMP_MAX = 64, /* requests of one session in one turn */
+    CRC_SIZE = 8,  /* hexadecimal digits */
 };
 
 uint64_t rd_token(const struct rd_node *node, const struct rd_session *session)
@@ -80,6 +82,54 @@ void rd_sessions_accept(struct rd_node *node)
     }
 }
 
+/* ---- checksums: see CHECK in README.md ------------------------------------
+ */
+
+static uint32_t crc_of_size(uint32_t crc, uint32_t size)
+{
+    const char at[4] = {(char)(size & 255), (char)(size >> 8 & 255),
+                        (char)(size >> 16 & 255), (char)(size >> 24)};
+
+    return rd_crc32(crc, (struct ord_bytes){at, sizeof at});
+}
+
+/* Takes the checksum off a request's end; false if it does not fit. */
+static bool take_check(struct rd_session *session, struct rd_request *request)
+{
+    char text[CRC_SIZE + 1];
+    uint32_t crc = 0;
+
+    if (request->count < 2)
+        return false;
+    request->count--;
+    for (uint32_t i = 0; i < request->count; i++) {
+        crc = crc_of_size(crc, (uint32_t)request->arg[i].size);
+        crc = rd_crc32(crc, request->arg[i]);
+    }
+    (void)snprintf(text, sizeof text, "%08x", crc);
+    session->request_crc = crc;
+    return ord_bytes_is(request->arg[request->count], text);
+}
+
+/* The reply at the end of out is whole: its checksum, which also covers the
+ * request's, goes behind it. */
+static void seal(struct rd_session *session)
+{
+    char text[CRC_SIZE + 1];
+    uint32_t crc;
+
+    ORD_ASSERT(session->sealed_size <= session->out.size);
+    if (session->is_sealing && !session->out.failed) {
+        crc = crc_of_size(0, session->request_crc);
+        crc = rd_crc32(
+            crc, (struct ord_bytes){session->out.at + session->sealed_size,
+                                    session->out.size - session->sealed_size});
+        (void)snprintf(text, sizeof text, "%08x", crc);
+        rd_resp_bulk(&session->out, ord_bytes_of(text));
+    }
+    session->sealed_size = session->out.size;
+}
+
 /* Takes requests until one has to wait or none is whole. */
 static void pump(struct rd_node *node, struct rd_session *session)
 {
@@ -97,8 +147,15 @@ static void pump(struct rd_node *node, struct rd_session *session)
             session->is_closing = true;
             return;
         }
+        session->is_sealing = session->is_checked;
+        if (session->is_checked && !take_check(session, &request)) {
+            session_close(session); /* damaged: there is nobody to answer */
+            return;
+        }
         if (request.count > 0)
             rd_command(node, session, &request);
+        if (session->state == RD_SESSION_IDLE)
+            seal(session);
         ord_buf_consume(&session->in, (size_t)used);
     }
     node->is_pump_due = true;
@@ -131,6 +188,7 @@ void rd_sessions_pump(struct rd_node *node)
 static void went_idle(struct rd_node *node, struct rd_session *session)
 {
     session->state = RD_SESSION_IDLE;
+    seal(session);
     if (session->in.size > 0)
         node->is_pump_due = true;
 }
@@ -235,6 +293,7 @@ void rd_sessions_flush(struct rd_node *node)
             session_close(session);
             continue;
         }
+        session->sealed_size = session->out.size;
         is_more = session->out.size > 0;
         if (is_more != session->is_writing) {
             session->is_writing = is_more;

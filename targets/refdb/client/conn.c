@@ -5,8 +5,10 @@
 #include <limits.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "harness/base/clock.h"
 #include "harness/base/err.h"
@@ -50,6 +52,7 @@ void kv_conn_drop(struct kv_conn *conn)
     if (conn->fd >= 0)
         (void)close(conn->fd);
     conn->fd = -1;
+    conn->is_checked = false;
     conn->reply_size = 0;
     ord_buf_clear(&conn->in);
 }
@@ -143,33 +146,81 @@ static enum kv_end send_until(struct kv_conn *conn, int64_t deadline_ns)
     return KV_DONE;
 }
 
+/* Reads what there is, once something is. */
+static enum kv_end read_some(struct kv_conn *conn, int64_t deadline_ns)
+{
+    for (;;) {
+        char *room = ord_buf_reserve(&conn->in, READ_SIZE);
+        ssize_t got;
+
+        if (room == NULL)
+            return KV_LOST;
+        got = recv(conn->fd, room, READ_SIZE, 0);
+        if (got > 0) {
+            ord_buf_commit(&conn->in, (size_t)got);
+            return KV_DONE;
+        }
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK) ||
+            !wait_for(conn->fd, POLLIN, deadline_ns))
+            return KV_LOST;
+    }
+}
+
 /* Reads until one whole reply stands at the front of `in`. */
 static enum kv_end receive_until(struct kv_conn *conn, int64_t deadline_ns)
 {
     for (;;) {
         enum kv_scan scan =
             kv_reply_scan(ord_buf_bytes(&conn->in), &conn->reply_size);
-        char *room;
-        ssize_t got;
 
         if (scan == KV_SCAN_WHOLE)
             return KV_DONE;
         if (scan == KV_SCAN_BAD || conn->in.size > KV_REPLY_MAX)
             return KV_GARBAGE;
-        room = ord_buf_reserve(&conn->in, READ_SIZE);
-        if (room == NULL)
-            return KV_LOST;
-        got = recv(conn->fd, room, READ_SIZE, 0);
-        if (got > 0)
-            ord_buf_commit(&conn->in, (size_t)got);
-        else if (got < 0 && errno == EINTR)
-            continue;
-        else if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) &&
-                 wait_for(conn->fd, POLLIN, deadline_ns))
-            continue;
-        else
+        if (read_some(conn, deadline_ns) != KV_DONE)
             return KV_LOST;
     }
+}
+
+/* ---- checksums: see CHECK in refdb's README.md --------------------------- */
+
+enum { CRC_TEXT_SIZE = 14 }; /* "$8\r\n0123abcd\r\n" */
+
+static uint32_t crc_add(uint32_t crc, struct ord_bytes bytes)
+{
+    return (uint32_t)crc32(crc, (const unsigned char *)bytes.at,
+                           (unsigned)bytes.size);
+}
+
+static uint32_t crc_add_size(uint32_t crc, uint32_t size)
+{
+    const char at[4] = {(char)(size & 255), (char)(size >> 8 & 255),
+                        (char)(size >> 16 & 255), (char)(size >> 24)};
+
+    return crc_add(crc, (struct ord_bytes){at, sizeof at});
+}
+
+static void crc_print(uint32_t crc, char out[CRC_TEXT_SIZE + 1])
+{
+    (void)snprintf(out, CRC_TEXT_SIZE + 1, "$8\r\n%08x\r\n", crc);
+}
+
+/* The checksum behind the reply covers the request's and the reply. */
+static enum kv_end check_reply(struct kv_conn *conn, int64_t deadline_ns)
+{
+    struct ord_bytes reply = {.size = conn->reply_size};
+    char want[CRC_TEXT_SIZE + 1];
+
+    while (conn->in.size < reply.size + CRC_TEXT_SIZE) {
+        if (read_some(conn, deadline_ns) != KV_DONE)
+            return KV_LOST;
+    }
+    reply.at = conn->in.at;
+    crc_print(crc_add(crc_add_size(0, conn->request_crc), reply), want);
+    return memcmp(reply.at + reply.size, want, CRC_TEXT_SIZE) == 0 ? KV_DONE
+                                                                   : KV_GARBAGE;
 }
 
 /* ---- calls -------------------------------------------------------------- */
@@ -247,25 +298,50 @@ static enum kv_end judge(const struct kv_conn *conn, struct ord_arena *arena,
                                         : KV_DONE;
 }
 
-static bool put_cmd(struct ord_buf *out, const struct kv_cmd *cmd)
+static bool put_cmd(struct kv_conn *conn, const struct kv_cmd *cmd)
 {
+    struct ord_buf *out = &conn->out;
+    char check[CRC_TEXT_SIZE + 1];
+
     ord_buf_clear(out);
     ord_buf_char(out, '*');
-    ord_buf_int(out, cmd->count);
+    ord_buf_int(out, cmd->count + (conn->is_checked ? 1 : 0));
     ord_buf_text(out, "\r\n");
+    conn->request_crc = 0;
     for (uint32_t i = 0; i < cmd->count; i++) {
         ord_buf_char(out, '$');
         ord_buf_int(out, (int64_t)cmd->args[i].size);
         ord_buf_text(out, "\r\n");
         ord_buf_add(out, cmd->args[i]);
         ord_buf_text(out, "\r\n");
+        conn->request_crc =
+            crc_add_size(conn->request_crc, (uint32_t)cmd->args[i].size);
+        conn->request_crc = crc_add(conn->request_crc, cmd->args[i]);
     }
+    crc_print(conn->request_crc, check);
+    if (conn->is_checked)
+        ord_buf_text(out, check);
     return !out->failed;
+}
+
+/* A switch of the connection; the reply stays in `in` until it is dropped. */
+static bool set_switch(struct kv_conn *conn, const char *request,
+                       int64_t deadline_ns)
+{
+    ord_buf_consume(&conn->in, conn->reply_size);
+    conn->reply_size = 0;
+    ord_buf_clear(&conn->out);
+    ord_buf_text(&conn->out, request);
+    return send_until(conn, deadline_ns) == KV_DONE &&
+           receive_until(conn, deadline_ns) == KV_DONE;
 }
 
 /* A connection that is ready to be asked something. */
 static bool open_until(struct kv_conn *conn, int64_t deadline_ns)
 {
+    static const char unknown[] = "-ERR unknown command 'CHECK'\r\n";
+    struct ord_bytes reply;
+
     if (conn->fd >= 0 && is_quiet(conn))
         return true;
     kv_conn_drop(conn);
@@ -273,10 +349,14 @@ static bool open_until(struct kv_conn *conn, int64_t deadline_ns)
         return false;
     if (!conn->wants_meta)
         return true;
-    ord_buf_clear(&conn->out);
-    ord_buf_text(&conn->out, "*2\r\n$4\r\nMETA\r\n$2\r\nON\r\n");
-    if (send_until(conn, deadline_ns) != KV_DONE ||
-        receive_until(conn, deadline_ns) != KV_DONE || conn->in.at[0] == '-')
+    if (!set_switch(conn, "*2\r\n$4\r\nMETA\r\n$2\r\nON\r\n", deadline_ns) ||
+        conn->in.at[0] == '-' ||
+        !set_switch(conn, "*2\r\n$5\r\nCHECK\r\n$2\r\nON\r\n", deadline_ns))
+        return false;
+    reply = (struct ord_bytes){conn->in.at, conn->reply_size};
+    conn->is_checked = reply.at[0] != '-';
+    /* Any other error may be a damaged request: do not go on unprotected. */
+    if (!conn->is_checked && !ord_bytes_is(reply, unknown))
         return false;
     ord_buf_consume(&conn->in, conn->reply_size);
     conn->reply_size = 0;
@@ -297,7 +377,7 @@ enum kv_end kv_conn_call(struct kv_conn *conn, const struct kv_cmd *cmd,
     if (connect_ns > deadline_ns)
         connect_ns = deadline_ns;
     if (!conn->has_address || !open_until(conn, connect_ns) ||
-        !put_cmd(&conn->out, cmd)) {
+        !put_cmd(conn, cmd)) {
         kv_conn_drop(conn);
         return KV_NOT_SENT;
     }
@@ -305,9 +385,13 @@ enum kv_end kv_conn_call(struct kv_conn *conn, const struct kv_cmd *cmd,
     end = send_until(conn, deadline_ns);
     if (end == KV_DONE)
         end = receive_until(conn, deadline_ns);
+    if (end == KV_DONE && conn->is_checked)
+        end = check_reply(conn, deadline_ns);
     if (end == KV_DONE) {
         reply->received_ns = ord_now_ns();
         end = judge(conn, arena, reply);
+        if (conn->is_checked)
+            conn->reply_size += CRC_TEXT_SIZE;
     }
     /* A late answer must never be taken for the next call's. */
     if (end == KV_NOT_SENT || end == KV_LOST || end == KV_GARBAGE)

@@ -80,7 +80,9 @@ struct kv_conn {
     struct sockaddr_in address;
     bool has_address;
     bool wants_meta;
-    int fd; /* -1: closed */
+    bool is_checked;      /* this connection's calls carry checksums */
+    uint32_t request_crc; /* of the last call */
+    int fd;               /* -1: closed */
     struct ord_buf in;
     struct ord_buf out;
     size_t reply_size; /* bytes of `in` that the last reply used */

@@ -228,6 +228,9 @@ Test(node, speaks_as_agreed, .timeout = 60)
     expect(&lab, 2, "SET a", "-ERR SET takes 2 arguments|");
     expect(&lab, 2, "NONSENSE", "-ERR unknown command 'NONSENSE'|");
     cr_expect_not_null(strstr(ask(&lab, 2, "INFO", reply), "ack:quorum|"));
+    expect(&lab, 3, "CHECK ON", "+OK|");
+    expect(&lab, 3, "PING d36cdec6", "+PONG|$8|1174627b|");
+    expect(&lab, 3, "PING d36cdec7", "");
     expect(&lab, 2, "*9999", "-ERR Protocol error: bad request|");
     lab_end(&lab);
 }

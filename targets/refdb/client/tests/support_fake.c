@@ -142,6 +142,10 @@ static void obey(struct fake *fake, struct fake_conn *conn, char **args,
         speak(conn, "+OK\r\n");
         return;
     }
+    if (strcmp(args[0], "CHECK") == 0) {
+        speak(conn, "-ERR unknown command 'CHECK'\r\n");
+        return;
+    }
     if (strcmp(args[0], "READY") == 0 || strcmp(args[0], "ROLE") == 0) {
         if (way != FAKE_LEADS)
             speak(conn, "-LOADING\r\n");
