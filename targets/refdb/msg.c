@@ -5,7 +5,7 @@
 #include "harness/base/err.h"
 
 enum {
-    FRAME_HEAD_SIZE = 8,
+    FRAME_HEAD_SIZE = 12,
     BODY_HEAD_SIZE = 3 + 3 * 4 + 9 * 8,
     ENTRY_HEAD_SIZE = 12,
 };
@@ -69,6 +69,7 @@ void rd_msg_encode(struct ord_buf *out, const struct rd_msg *msg)
     if (ord_buf_reserve(out, FRAME_HEAD_SIZE + size) == NULL)
         return;
     rd_put_u32(out, (uint32_t)size);
+    rd_put_u32(out, ~(uint32_t)size);
     rd_put_u32(out, 0);
     ord_buf_char(out, RD_WIRE_VERSION);
     ord_buf_char(out, (char)msg->type);
@@ -91,7 +92,7 @@ void rd_msg_encode(struct ord_buf *out, const struct rd_msg *msg)
     ORD_ASSERT(out->size == start + FRAME_HEAD_SIZE + size);
     crc = rd_crc32(0, body);
     for (int i = 0; i < 4; i++)
-        out->at[start + 4 + (size_t)i] = (char)(uint8_t)(crc >> (8 * i));
+        out->at[start + 8 + (size_t)i] = (char)(uint8_t)(crc >> (8 * i));
 }
 
 int64_t rd_msg_decode(struct ord_bytes in, struct rd_msg *msg)
@@ -103,12 +104,14 @@ int64_t rd_msg_decode(struct ord_bytes in, struct rd_msg *msg)
     if (in.size < FRAME_HEAD_SIZE)
         return 0;
     size = rd_get_u32(in.at);
-    if (size < BODY_HEAD_SIZE || size > RD_FRAME_SIZE_MAX)
+    /* A damaged size must not make us wait for megabytes to come. */
+    if (rd_get_u32(in.at + 4) != ~size || size < BODY_HEAD_SIZE ||
+        size > RD_FRAME_SIZE_MAX)
         return -1;
     if (in.size < FRAME_HEAD_SIZE + (size_t)size)
         return 0;
     body = (struct ord_bytes){.at = in.at + FRAME_HEAD_SIZE, .size = size};
-    if (rd_crc32(0, body) != rd_get_u32(in.at + 4))
+    if (rd_crc32(0, body) != rd_get_u32(in.at + 8))
         return -1;
     at = body.at;
     if (at[0] != RD_WIRE_VERSION || at[1] < 1 || at[1] >= RD_MSG_TYPES)

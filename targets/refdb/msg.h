@@ -1,7 +1,7 @@
 /* msg.h -- what nodes say to each other, and how it looks on the wire.
  *
- * A frame is u32 size, u32 CRC-32 of the body, body; all numbers are little
- * endian.  A body is one version byte, the fixed fields, then data.  A body
+ * A frame is u32 size, u32 its complement, u32 CRC-32 of the body, body; all
+ * numbers are little endian.  A body is one version byte, the fixed fields, then data.  A body
  * that is short, of another version or fails its checksum is refused: the
  * connection has to be closed, for framing is lost.
  */
@@ -14,7 +14,7 @@
 #include "harness/base/buf.h"
 
 enum {
-    RD_WIRE_VERSION = 1,
+    RD_WIRE_VERSION = 2,
     RD_NODE_MAX = 64,              /* node ids are 1 .. RD_NODE_MAX */
     RD_FRAME_SIZE_MAX = 4 << 20,   /* bytes of a body */
     RD_BATCH_SIZE_MAX = 256 << 10, /* entries of one append, beyond the 1st */
