@@ -1,9 +1,9 @@
 /* msg.h -- what nodes say to each other, and how it looks on the wire.
  *
  * A frame is u32 size, u32 its complement, u32 CRC-32 of the body, body; all
- * numbers are little endian.  A body is one version byte, the fixed fields, then data.  A body
- * that is short, of another version or fails its checksum is refused: the
- * connection has to be closed, for framing is lost.
+ * numbers are little endian.  A body is one version byte, the fixed fields,
+ * then data.  A frame that is short, of another version or fails its checks is
+ * refused: the connection has to be closed, for framing is lost.
  */
 #ifndef RD_MSG_H
 #define RD_MSG_H
