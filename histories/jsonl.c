@@ -9,13 +9,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "harness/base/file.h"
 #include "histories/build.h"
 #include "histories/read.h"
+#include "histories/write.h"
 
 enum {
-    FLUSH_SIZE = 1 << 16,
-    OUT_MAX = 1 << 28, /* of one operation, with what waits before it */
     SCRATCH_KEEP = 1 << 16,
     HAS_PROCESS = 1 << 0,
     HAS_TYPE = 1 << 1,
@@ -376,25 +374,5 @@ static void op_out(const struct ord_history *history, const struct ord_op *op,
 int ord_history_write_jsonl(const struct ord_history *history, int fd,
                             struct ord_err *err)
 {
-    struct ord_buf out;
-    int rc = ORD_OK;
-
-    ORD_ASSERT(fd >= 0);
-    ord_buf_init(&out, OUT_MAX);
-    ORD_OPS (history, op) {
-        op_out(history, op, &out);
-        if (out.failed)
-            rc = ord_fail(err, ORD_ENOMEM, "writing operation %" PRId64,
-                          op->index);
-        else if (out.size >= FLUSH_SIZE)
-            rc = ord_write_all(fd, ord_buf_bytes(&out), err);
-        if (rc != ORD_OK)
-            break;
-        if (out.size >= FLUSH_SIZE)
-            ord_buf_clear(&out);
-    }
-    if (rc == ORD_OK)
-        rc = ord_write_all(fd, ord_buf_bytes(&out), err);
-    ord_buf_fini(&out);
-    return rc;
+    return ord_history_write_ops(history, fd, op_out, err);
 }

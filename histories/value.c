@@ -281,7 +281,10 @@ static void bool_out(const struct ord_value *value, struct ord_buf *out)
     ord_buf_text(out, value->as.number != 0 ? "true" : "false");
 }
 
-void ord_value_to_json(const struct ord_value *value, struct ord_buf *out)
+/* JSON and EDN differ in two words only; a JSON string is an EDN string, for
+ * \uXXXX and the short escapes are shared. */
+static void value_out(const struct ord_value *value, char comma,
+                      const char *nil, struct ord_buf *out)
 {
     switch (value->kind) {
     case ORD_BOOL:
@@ -297,41 +300,23 @@ void ord_value_to_json(const struct ord_value *value, struct ord_buf *out)
         ord_buf_char(out, '[');
         for (uint32_t i = 0; i < value->count; i++) {
             if (i > 0)
-                ord_buf_char(out, ',');
-            ord_value_to_json(&value->as.items[i], out);
+                ord_buf_char(out, comma);
+            value_out(&value->as.items[i], comma, nil, out);
         }
         ord_buf_char(out, ']');
         break;
     default:
-        ord_buf_text(out, "null");
+        ord_buf_text(out, nil);
         break;
     }
 }
 
-/* A JSON string is an EDN string: \uXXXX and the short escapes are shared. */
+void ord_value_to_json(const struct ord_value *value, struct ord_buf *out)
+{
+    value_out(value, ',', "null", out);
+}
+
 void ord_value_to_edn(const struct ord_value *value, struct ord_buf *out)
 {
-    switch (value->kind) {
-    case ORD_BOOL:
-        bool_out(value, out);
-        break;
-    case ORD_INT:
-        ord_buf_int(out, value->as.number);
-        break;
-    case ORD_TEXT:
-        ord_buf_json(out, (struct ord_bytes){value->as.text, value->count});
-        break;
-    case ORD_LIST:
-        ord_buf_char(out, '[');
-        for (uint32_t i = 0; i < value->count; i++) {
-            if (i > 0)
-                ord_buf_char(out, ' ');
-            ord_value_to_edn(&value->as.items[i], out);
-        }
-        ord_buf_char(out, ']');
-        break;
-    default:
-        ord_buf_text(out, "nil");
-        break;
-    }
+    value_out(value, ' ', "nil", out);
 }
