@@ -34,6 +34,7 @@ struct ord_check_in {
     const char *model;       /* NULL where the checker takes none */
     const struct ord_option *options;
     uint32_t option_count;
+    bool wants_proof; /* fill in out->proof; costs memory */
 };
 
 struct ord_stat {
@@ -45,6 +46,37 @@ struct ord_finding { /* one violation beyond the first */
     const char *why;
     int64_t ops[4];
     uint32_t op_count;
+};
+
+/* What `ordeal verify` re-checks, object by object; in the arena of the check.
+ * ORDER: all that happened, in an order that explains it.
+ * CORE:  the fewest calls that already contradict each other, with what is
+ *        kept of each (ORD_KEEP_*, lin.h).
+ * CYCLE: calls each of which came before the next, and the last before the
+ *        first; a mark says why (enum ord_edge).
+ * FACTS: nothing but the verdict's evidence and stats: verify counts again. */
+enum ord_proof_kind {
+    ORD_PROOF_FACTS,
+    ORD_PROOF_ORDER,
+    ORD_PROOF_CORE,
+    ORD_PROOF_CYCLE,
+};
+
+enum ord_edge {
+    ORD_EDGE_REAL_TIME,  /* it ended before the next began */
+    ORD_EDGE_SESSION,    /* same session (or process), earlier */
+    ORD_EDGE_READS_FROM, /* the next read what it wrote */
+    ORD_EDGE_VERSION,    /* its version is older: see the checker */
+};
+
+struct ord_proof {
+    const struct ord_proof *next;
+    struct ord_value key; /* ORD_NIL: the history has one object */
+    enum ord_proof_kind kind;
+    const uint32_t *ops;  /* indexes of invocations */
+    const uint8_t *marks; /* CORE and CYCLE: one each; else NULL */
+    uint64_t count;
+    bool is_minimal; /* CORE: no further relaxation keeps it violating */
 };
 
 /* Texts are in the arena of the check. */
@@ -64,6 +96,7 @@ struct ord_verdict {
      * the arena), key by key; else NULL. */
     const int64_t *order;
     uint64_t order_count;
+    const struct ord_proof *proof; /* NULL unless wanted */
 };
 
 struct ord_checker {

@@ -13,7 +13,8 @@ static const char *const f_names[] = {
     [ORD_F_POP] = "pop",         [ORD_F_ACQUIRE] = "acquire",
     [ORD_F_RELEASE] = "release", [ORD_F_GENERATE] = "generate",
     [ORD_F_TXN] = "txn",         [ORD_F_PUT] = "put",
-    [ORD_F_GET] = "get",
+    [ORD_F_GET] = "get",         [ORD_F_CONTAINS] = "contains",
+    [ORD_F_DRAIN] = "drain",     [ORD_F_TRANSFER] = "transfer",
 };
 _Static_assert(sizeof f_names / sizeof *f_names == ORD_F_COUNT,
                "every function has its name");

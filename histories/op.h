@@ -36,6 +36,9 @@ enum ord_f {
     ORD_F_TXN,
     ORD_F_PUT,
     ORD_F_GET,
+    ORD_F_CONTAINS, /* v -> truth */
+    ORD_F_DRAIN,    /* nil -> list of all that was dequeued */
+    ORD_F_TRANSFER,
     ORD_F_COUNT
 };
 

@@ -1,0 +1,96 @@
+/* lin.h -- one object and one model, as the engines of `linearizable` see it.
+ *
+ * An engine is pure: calls in columns in, an order or a core out.  Times are
+ * places in the history; a came before b for certain iff end[a] < begin[b]
+ * (closed intervals: what touches is concurrent).  A call with end NEVER may
+ * have happened at any time from its begin on, once, or never.  Begins ascend
+ * but need not differ, for the minimiser widens intervals; an end of
+ * event_count is "some time, for certain".
+ *
+ * What to leave out, and the engine does: calls of type FAIL (but see
+ * is_strict), final reads, reads without an answer.
+ */
+#ifndef ORD_CHECKERS_LIN_H
+#define ORD_CHECKERS_LIN_H
+
+#include "checkers/checker.h"
+#include "histories/calls.h"
+
+/* What a core keeps of a call; a call without any mark may vanish, and one
+ * that is not in the core at all has vanished. */
+enum {
+    ORD_KEEP_BEGIN = 1, /* it began no earlier than on record */
+    ORD_KEEP_END = 2,   /* it ended no later; implies MUST */
+    ORD_KEEP_MUST = 4,  /* it happened */
+};
+
+struct ord_lin_part {
+    uint32_t call;
+    uint8_t keep;
+};
+
+struct ord_lin {
+    /* ---- the question, lent ---- */
+    uint32_t count;
+    uint32_t event_count;
+    const uint32_t *begin;
+    const uint32_t *end;
+    const uint32_t *in;  /* atoms of calls.h, or dense ones of this object */
+    const uint32_t *out; /* ORD_ATOM_NONE: the answer is not known */
+    const uint8_t *f;
+    const uint8_t *type;
+    const uint8_t *is_final;       /* NULL: none */
+    const uint32_t *process;       /* NULL unless the model asks for it */
+    uint32_t atom_count;           /* every in and out is below, or NONE */
+    const struct ord_calls *calls; /* for values: ord_lin_value() */
+    const uint32_t *atom_of;       /* dense -> atom of calls; NULL: the same */
+    struct ord_arena *arena;       /* for the engine's work and its answer */
+    uint64_t *steps_left;          /* of the whole check */
+    bool is_strict;   /* a failed cas says that the value was another */
+    bool wants_order; /* else order stays NULL, which saves memory */
+
+    /* ---- the answer ---- */
+    enum ord_outcome outcome;
+    bool is_declined;      /* a fast engine: the values are not unique */
+    const uint32_t *order; /* VALID: calls in order, those that happened */
+    uint32_t order_count;
+    /* INVALID: calls that already contradict each other, not yet minimal.
+     * why_calls are those that the sentence names. */
+    const struct ord_lin_part *core;
+    uint32_t core_count;
+    char why[ORD_WHY_SIZE]; /* UNKNOWN: what was used up; INVALID: optional */
+    /* UNKNOWN: the places between which it stayed undecided; all before is
+     * fine, and so is all after if is_rest_decided. */
+    uint32_t undecided_from;
+    uint32_t undecided_to;
+    bool is_rest_decided;
+};
+
+/* Sets the answer; returns ORD_OK, or ORD_ENOMEM as an error. */
+typedef int ord_lin_engine(struct ord_lin *lin, struct ord_err *err);
+
+struct ord_model {
+    const char *name;      /* "fifo-queue" */
+    const char *about;     /* one line: operations, initial state */
+    uint64_t fs;           /* bit f: it knows that function */
+    ord_lin_engine *fast;  /* near-linear where it does not decline; or NULL */
+    ord_lin_engine *exact; /* any values, within the budget */
+};
+
+static inline struct ord_value ord_lin_value(const struct ord_lin *lin,
+                                             uint32_t atom)
+{
+    if (lin->atom_of != NULL && atom < lin->atom_count)
+        atom = lin->atom_of[atom];
+    return ord_atom_value(lin->calls, atom);
+}
+
+/* All models, NULL at the end; and by name (NULL: there is none). */
+const struct ord_model *const *ord_models(void);
+const struct ord_model *ord_model_find(const char *name);
+
+/* Asks fast, then exact: what `linearizable` and the minimiser call. */
+int ord_lin_decide(const struct ord_model *model, struct ord_lin *lin,
+                   struct ord_err *err);
+
+#endif
