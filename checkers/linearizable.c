@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "checkers/lin.h"
 #include "checkers/linear.h"
 #include "checkers/registry.h"
 
