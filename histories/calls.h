@@ -20,6 +20,7 @@ enum {
     ORD_ATOM_NIL = 0,
     ORD_CALLS_KEYS = 1,      /* group by object, even where there is one */
     ORD_CALLS_PROCESSES = 2, /* fill in `process` */
+    ORD_CALLS_SESSIONS = 4,  /* fill in `session` */
 };
 
 #define ORD_ATOM_NONE UINT32_MAX  /* nobody knows: the answer never came */
@@ -46,6 +47,10 @@ struct ord_calls {
     const uint32_t *out;
     const uint8_t *is_final; /* NULL: no call is a final read */
     const uint32_t *process; /* dense from 0; NULL unless asked for */
+    /* Whom it was done for: op->session of the invocation, else its process;
+     * dense from 0 over both kinds.  NULL unless asked for. */
+    const uint32_t *session;
+    uint32_t session_count;
 
     uint32_t key_count;           /* objects; 1 where no operation has a key */
     const struct ord_value *keys; /* by object */
