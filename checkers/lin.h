@@ -5,7 +5,9 @@
  * (closed intervals: what touches is concurrent).  A call with end NEVER may
  * have happened at any time from its begin on, once, or never.  Begins ascend
  * but need not differ, for the minimiser widens intervals; an end of
- * event_count is "some time, for certain".
+ * event_count is "some time, for certain".  The minimiser also makes calls
+ * with an answer optional (type INFO, end NEVER, out known): if such a call
+ * happened, it got that answer.
  *
  * What to leave out, and the engine does: calls of type FAIL (but see
  * is_strict), final reads, reads without an answer.
@@ -16,8 +18,8 @@
 #include "checkers/checker.h"
 #include "histories/calls.h"
 
-/* What a core keeps of a call; a call without any mark may vanish, and one
- * that is not in the core at all has vanished. */
+/* What a core keeps of a call; a call without any mark happened at any time,
+ * once, or never.  What may be left out of a core: minimise.h. */
 enum {
     ORD_KEEP_BEGIN = 1, /* it began no earlier than on record */
     ORD_KEEP_END = 2,   /* it ended no later; implies MUST */
