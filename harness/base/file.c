@@ -5,6 +5,7 @@
 #include <ftw.h>
 #include <libgen.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -50,33 +51,62 @@ static int sync_dir_of(const char *path, struct ord_err *err)
     return rc;
 }
 
+int ord_new_file_open(struct ord_new_file *file, const char *path,
+                      struct ord_err *err)
+{
+    file->fd = -1;
+    if (snprintf(file->temporary, sizeof file->temporary, "%s.tmp", path) >=
+        (int)sizeof file->temporary)
+        return ord_fail(err, ORD_ELIMIT, "path over %d bytes", ORD_PATH_MAX);
+    memcpy(file->path, path, strlen(path) + 1);
+    file->fd =
+        open(file->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (file->fd < 0)
+        return ord_fail_errno(err, "create %s", file->temporary);
+    return ORD_OK;
+}
+
+void ord_new_file_discard(struct ord_new_file *file)
+{
+    if (file->fd < 0)
+        return;
+    (void)close(file->fd);
+    file->fd = -1;
+    (void)unlink(file->temporary);
+}
+
+int ord_new_file_publish(struct ord_new_file *file, struct ord_err *err)
+{
+    int rc = ORD_OK;
+
+    ORD_ASSERT(file->fd >= 0);
+    if (fsync(file->fd) != 0)
+        rc = ord_fail_errno(err, "fsync %s", file->temporary);
+    if (close(file->fd) != 0 && rc == ORD_OK)
+        rc = ord_fail_errno(err, "close %s", file->temporary);
+    file->fd = -1;
+    if (rc == ORD_OK && rename(file->temporary, file->path) != 0)
+        rc =
+            ord_fail_errno(err, "rename %s to %s", file->temporary, file->path);
+    if (rc == ORD_OK)
+        rc = sync_dir_of(file->path, err);
+    if (rc != ORD_OK)
+        (void)unlink(file->temporary); /* ENOENT after the rename is fine */
+    return rc;
+}
+
 int ord_file_replace(const char *path, struct ord_bytes data,
                      struct ord_err *err)
 {
-    char temporary[ORD_PATH_MAX];
-    int rc = ORD_OK;
-    int fd = -1;
+    struct ord_new_file file;
 
-    if (snprintf(temporary, sizeof temporary, "%s.tmp", path) >=
-        (int)sizeof temporary)
-        return ord_fail(err, ORD_ELIMIT, "path over %d bytes", ORD_PATH_MAX);
-    fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (fd < 0)
-        return ord_fail_errno(err, "create %s", temporary);
-    rc = ord_write_all(fd, data, err);
-    if (rc != ORD_OK)
-        rc = ord_wrap(err, "%s", path);
-    else if (fsync(fd) != 0)
-        rc = ord_fail_errno(err, "fsync %s", temporary);
-    if (close(fd) != 0 && rc == ORD_OK)
-        rc = ord_fail_errno(err, "close %s", temporary);
-    if (rc == ORD_OK && rename(temporary, path) != 0)
-        rc = ord_fail_errno(err, "rename %s to %s", temporary, path);
-    if (rc == ORD_OK)
-        rc = sync_dir_of(path, err);
-    if (rc != ORD_OK)
-        (void)unlink(temporary); /* ENOENT after the rename is fine */
-    return rc;
+    if (ord_new_file_open(&file, path, err) != ORD_OK)
+        return err->rc;
+    if (ord_write_all(file.fd, data, err) != ORD_OK) {
+        ord_new_file_discard(&file);
+        return ord_wrap(err, "%s", path);
+    }
+    return ord_new_file_publish(&file, err);
 }
 
 int ord_file_read(const char *path, struct ord_buf *out, struct ord_err *err)

@@ -15,6 +15,19 @@ enum { ORD_PATH_MAX = 4096 };
  * ORD_EFULL. */
 int ord_file_replace(const char *path, struct ord_bytes data,
                      struct ord_err *err);
+
+/* The same for what is written bit by bit: write to fd, then publish, or
+ * discard it after an error of one's own.  Both end the file. */
+struct ord_new_file {
+    int fd; /* -1: not open */
+    char path[ORD_PATH_MAX];
+    char temporary[ORD_PATH_MAX];
+};
+int ord_new_file_open(struct ord_new_file *file, const char *path,
+                      struct ord_err *err);
+int ord_new_file_publish(struct ord_new_file *file, struct ord_err *err);
+void ord_new_file_discard(struct ord_new_file *file);
+
 /* Appends the whole file to out, whose limit bounds it (ORD_ELIMIT). */
 int ord_file_read(const char *path, struct ord_buf *out, struct ord_err *err);
 /* mkdir -p, mode 0755. */

@@ -9,6 +9,7 @@
 #include "harness/base/err.h"
 #include "harness/base/file.h"
 #include "harness/run/campaign.h"
+#include "histories/history.h"
 
 enum { ORD_EXIT_USAGE = 64, ORD_SETS_MAX = 64 };
 
@@ -25,6 +26,7 @@ int ord_cmd_plan(const struct ord_cli *cli);
 int ord_cmd_check(const struct ord_cli *cli);
 int ord_cmd_show(const struct ord_cli *cli);
 int ord_cmd_report(const struct ord_cli *cli);
+int ord_cmd_query(const struct ord_cli *cli);
 int ord_cmd_export(const struct ord_cli *cli);
 int ord_cmd_list(const struct ord_cli *cli);
 
@@ -36,6 +38,10 @@ int ord_usage(const struct ord_cli *cli, const char *format, ...)
 int ord_complain(const struct ord_err *err);
 /* Text to a descriptor, whole or not at all as far as we can tell. */
 int ord_say(int fd, struct ord_buf *text);
+
+/* The value of --format; 64 with a complaint if there is no such format. */
+int ord_take_format(const struct ord_cli *cli, const char *name,
+                    enum ord_history_format *format);
 
 /* What run and plan share: --only, --seed, --set key=value. */
 struct ord_campaign_args {

@@ -60,31 +60,6 @@ static int pick(const struct ord_cli *cli, struct args *args, const char *name,
     return 0;
 }
 
-static int take_format(const struct ord_cli *cli, struct args *args,
-                       const char *name)
-{
-    static const struct {
-        const char *name;
-        enum ord_history_format format;
-    } formats[] = {
-        {"own", ORD_FORMAT_OWN},
-        {"edn", ORD_FORMAT_EDN},
-        {"jsonl", ORD_FORMAT_JSONL},
-        {"text", ORD_FORMAT_TEXT},
-    };
-
-    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
-        if (strcmp(formats[i].name, name) == 0) {
-            args->how.format = formats[i].format;
-            return 0;
-        }
-    }
-    return ord_usage(cli,
-                     "--format: expected own, edn, jsonl or text, found "
-                     "'%s'",
-                     name);
-}
-
 static int take_model(const struct ord_cli *cli, struct args *args,
                       const char *name)
 {
@@ -109,7 +84,7 @@ static int take(const struct ord_cli *cli, struct args *args, int option)
         args->how.is_keyed = true;
         return 0;
     case 'f':
-        return take_format(cli, args, optarg);
+        return ord_take_format(cli, optarg, &args->how.format);
     case 'b':
         return ord_parse_count(optarg, &args->steps) && args->steps > 0
                    ? 0

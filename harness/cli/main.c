@@ -26,7 +26,9 @@ static const struct {
     {"check", ord_cmd_check, "HISTORY  judge a recorded history"},
     {"show", ord_cmd_show, "HISTORY   page through a history"},
     {"report", ord_cmd_report, "RUN     write a run's report again"},
-    {"export", ord_cmd_export, "HISTORY a history as EDN or JSON lines"},
+    {"query", ord_cmd_query, "HISTORY  SQL over a history"},
+    {"export", ord_cmd_export,
+     "HISTORY a history as EDN, JSON lines or SQLite"},
     {"list", ord_cmd_list,
      "WHAT      checkers, models, nemeses, workloads, "
      "targets"},
@@ -67,6 +69,31 @@ int ord_complain(const struct ord_err *err)
     default:
         return ORD_CELL_INFRASTRUCTURE;
     }
+}
+
+int ord_take_format(const struct ord_cli *cli, const char *name,
+                    enum ord_history_format *format)
+{
+    static const struct {
+        const char *name;
+        enum ord_history_format format;
+    } formats[] = {
+        {"own", ORD_FORMAT_OWN},
+        {"edn", ORD_FORMAT_EDN},
+        {"jsonl", ORD_FORMAT_JSONL},
+        {"text", ORD_FORMAT_TEXT},
+    };
+
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        if (strcmp(formats[i].name, name) == 0) {
+            *format = formats[i].format;
+            return 0;
+        }
+    }
+    return ord_usage(cli,
+                     "--format: expected own, edn, jsonl or text, found "
+                     "'%s'",
+                     name);
 }
 
 static bool is_reader_gone(int fd)
