@@ -13,13 +13,17 @@ enum { OUTPUT_SIZE_MAX = 1 << 30, ROWS_PRESET = 40, ROWS_MAX = 100000000 };
 static const char help[] =
     "ordeal show RUN|HISTORY [--around INDEX] [--process P] [--key K] "
     "[--rows N]\n"
+    "            [--keyed] [--format FORMAT]\n"
     "Pages through a history, a line per event; of a run also its result.\n"
     "--around: the rows about this index.  --process and --key: only theirs.\n"
     "--rows: how many (40; 0: all).\n";
 
-static int parse(const struct ord_cli *cli, struct ord_show *how, bool *is_help)
+static int parse(const struct ord_cli *cli, struct ord_show *how,
+                 struct ord_history_options *read, bool *is_help)
 {
     static const struct option options[] = {
+        {"keyed", no_argument, NULL, 'e'},
+        {"format", required_argument, NULL, 'f'},
         {"around", required_argument, NULL, 'a'},
         {"process", required_argument, NULL, 'p'},
         {"key", required_argument, NULL, 'k'},
@@ -34,8 +38,14 @@ static int parse(const struct ord_cli *cli, struct ord_show *how, bool *is_help)
            -1) {
         if (option == '?')
             return ord_usage(cli, "bad option");
+        if (option == 'f' && ord_take_format(cli, optarg, &read->format) != 0)
+            return ORD_EXIT_USAGE;
         if (option == 'h')
             *is_help = true;
+        else if (option == 'e')
+            read->is_keyed = true;
+        else if (option == 'f')
+            continue;
         else if (option == 'k')
             how->key = optarg;
         else if (!ord_parse_count(optarg, &number) || number > ROWS_MAX)
@@ -73,7 +83,7 @@ static void show_result(const char *dir, const struct ord_term *term,
 
 int ord_cmd_show(const struct ord_cli *cli)
 {
-    const struct ord_history_options options = {.size_max = (size_t)16 << 30};
+    struct ord_history_options options = {.size_max = (size_t)16 << 30};
     const struct ord_term term = ord_term_of(STDOUT_FILENO);
     struct ord_show how = {.around = ORD_NONE, .rows = ROWS_PRESET};
     struct ord_history *history = NULL;
@@ -82,7 +92,7 @@ int ord_cmd_show(const struct ord_cli *cli)
     struct ord_buf out;
     struct ord_err err = {0};
     bool is_help = false;
-    int code = parse(cli, &how, &is_help);
+    int code = parse(cli, &how, &options, &is_help);
 
     if (code != 0)
         return code;

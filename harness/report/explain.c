@@ -24,6 +24,7 @@ struct scene {
     uint32_t drawn;
     struct ord_fault_result faults[ORD_EXPLAIN_FAULTS_MAX];
     uint32_t fault_count;
+    bool is_timed; /* else moments are places in the history */
     int64_t low_ns, high_ns;
     int64_t moments[MOMENTS_MAX]; /* rising, unique */
     uint32_t columns[MOMENTS_MAX];
@@ -106,6 +107,50 @@ static uint32_t label_of(const struct ord_op_view *view, char out[LABEL_MAX])
     return size < LABEL_MAX ? (uint32_t)size : LABEL_MAX - 1;
 }
 
+/* Other tools' times are labels: missing, or running backwards.  The order of
+ * the events is the truth, and an axis must not contradict it. */
+static bool times_fit(const struct scene *scene)
+{
+    for (uint32_t i = 0; i < 2 * scene->drawn; i++) {
+        const struct ord_op_view *a = &scene->views[i / 2];
+        const struct ord_op *x = i % 2 == 0 ? a->invoke : a->complete;
+
+        if (x != NULL && x->time_ns == ORD_NONE)
+            return false;
+        for (uint32_t k = 0; x != NULL && k < 2 * scene->drawn; k++) {
+            const struct ord_op_view *b = &scene->views[k / 2];
+            const struct ord_op *y = k % 2 == 0 ? b->invoke : b->complete;
+
+            if (y != NULL && x->index < y->index && x->time_ns > y->time_ns)
+                return false;
+        }
+    }
+    return true;
+}
+
+static void use_places(struct scene *scene)
+{
+    for (uint32_t i = 0; i < scene->drawn; i++) {
+        struct ord_op_view view = scene->views[i];
+        uint32_t at = i;
+
+        view.begin_ns = view.invoke->index;
+        view.end_ns = view.complete != NULL ? view.complete->index : ORD_NONE;
+        for (; at > 0 && scene->views[at - 1].begin_ns > view.begin_ns; at--)
+            scene->views[at] = scene->views[at - 1];
+        scene->views[at] = view;
+    }
+}
+
+static void put_moment(const struct scene *scene, int64_t moment,
+                       struct ord_buf *out)
+{
+    if (scene->is_timed)
+        ord_time_print(moment, out);
+    else
+        ord_buf_printf(out, "#%lld", (long long)moment);
+}
+
 static bool scene_set(struct scene *scene, const struct ord_verdict *verdict,
                       const struct ord_fault_result *faults,
                       uint32_t fault_count)
@@ -121,6 +166,11 @@ static bool scene_set(struct scene *scene, const struct ord_verdict *verdict,
                        : ORD_EXPLAIN_OPS_MAX;
     if (scene->drawn == 0)
         return false;
+    scene->is_timed = times_fit(scene);
+    if (!scene->is_timed) {
+        use_places(scene);
+        fault_count = 0; /* of which only the times are known */
+    }
     scene->low_ns = scene->views[0].begin_ns;
     scene->high_ns = scene->low_ns;
     scene->label = sizeof "fault" - 1;
@@ -201,11 +251,11 @@ static void put_axis(const struct scene *scene, struct ord_buf *out)
 
     line_clear(scene, line);
     ord_buf_init(&text, sizeof line);
-    ord_time_print(scene->low_ns, &text);
+    put_moment(scene, scene->low_ns, &text);
     if (text.size <= scene->width)
         memcpy(line, text.at, text.size);
     ord_buf_clear(&text);
-    ord_time_print(scene->high_ns, &text);
+    put_moment(scene, scene->high_ns, &text);
     if (2 * text.size + 2 <= scene->width)
         memcpy(line + scene->width - text.size, text.at, text.size);
     put_line(scene, "", line, ORD_COLOR_DIM, out);
@@ -259,12 +309,15 @@ static void put_faults(const struct scene *scene, struct ord_buf *out)
     }
 }
 
-static void put_when(const struct ord_op_view *view, struct ord_buf *out)
+static void put_when(const struct scene *scene, const struct ord_op_view *view,
+                     struct ord_buf *out)
 {
-    ord_time_print(view->begin_ns, out);
+    put_moment(scene, view->begin_ns, out);
     ord_buf_text(out, view->end_ns == ORD_NONE ? ", never answered" : " to ");
     if (view->end_ns != ORD_NONE)
-        ord_time_print(view->end_ns, out);
+        put_moment(scene, view->end_ns, out);
+    if (scene->is_timed)
+        ord_buf_printf(out, "  #%lld", (long long)view->invoke->index);
 }
 
 /* "A  add k4 17  ok  p1 n1  1.241 s to 1.244 s  #2598" */
@@ -298,9 +351,8 @@ static void put_legend(const struct scene *scene, struct ord_buf *out)
         ord_term_text(out, ord_history_node_name(scene->history, view->node),
                       0);
         ord_buf_text(out, "  ");
-        put_when(view, out);
-        ord_buf_printf(out, "  #%lld%s\n", (long long)view->invoke->index,
-                       view->invoke->is_final ? " final" : "");
+        put_when(scene, view, out);
+        ord_buf_printf(out, "%s\n", view->invoke->is_final ? " final" : "");
     }
     if (scene->view_count > scene->drawn)
         ord_buf_printf(out, "%*s... and %u more\n", INDENT, "",

@@ -14,7 +14,9 @@ enum {
 /* One line per check and its sentence; below what is not a pass the axis:
  * processes as rows, operations as |A---|, faults as |===|.  Distances are
  * those of time where the width allows, but no two moments share a column.
- * The faults are those of the history itself.  history may be NULL. */
+ * Where times are missing or contradict the order of the events, the axis
+ * counts events (#12).  The faults are those of the history itself.  history
+ * may be NULL. */
 void ord_explain_checks(const struct ord_check_result *checks, uint32_t count,
                         const struct ord_history *history,
                         const struct ord_term *term, struct ord_buf *out);

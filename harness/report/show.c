@@ -67,7 +67,8 @@ static void put_what(const struct ord_history *history, const struct ord_op *op,
         ord_buf_printf(out, " e%lld", (long long)op->epoch);
     if (op->is_final)
         ord_buf_text(out, " final");
-    if (op->type != ORD_OP_INVOKE && invoke != NULL)
+    if (op->type != ORD_OP_INVOKE && invoke != NULL &&
+        invoke->time_ns != ORD_NONE && op->time_ns != ORD_NONE)
         ord_buf_printf(out, "  %.2f ms",
                        (double)(op->time_ns - invoke->time_ns) /
                            (double)ORD_MS);
@@ -83,6 +84,7 @@ static void put_event(const struct ord_history *history,
 {
     bool is_mark = op->index == how->around || op->pair == how->around;
     struct ord_buf what;
+    char when[24] = "";
     char head[128];
     uint32_t width;
 
@@ -90,14 +92,16 @@ static void put_event(const struct ord_history *history,
         is_mark = false;
     ord_buf_init(&what, TEXT_MAX);
     put_what(history, op, &what);
-    if (op->process == ORD_PROCESS_NEMESIS)
-        snprintf(head, sizeof head, "%s%8lld %11.6f  nemesis  ",
-                 is_mark ? ">" : " ", (long long)op->index,
+    if (op->time_ns != ORD_NONE)
+        snprintf(when, sizeof when, "%11.6f",
                  (double)op->time_ns / (double)ORD_S);
+    if (op->process == ORD_PROCESS_NEMESIS)
+        snprintf(head, sizeof head, "%s%8lld %11s  nemesis  ",
+                 is_mark ? ">" : " ", (long long)op->index, when);
     else
-        snprintf(head, sizeof head, "%s%8lld %11.6f  p%-5lld  %-4.16s %-6s ",
-                 is_mark ? ">" : " ", (long long)op->index,
-                 (double)op->time_ns / (double)ORD_S, (long long)op->process,
+        snprintf(head, sizeof head, "%s%8lld %11s  p%-5lld  %-4.16s %-6s ",
+                 is_mark ? ">" : " ", (long long)op->index, when,
+                 (long long)op->process,
                  ord_history_node_name(history, op->node),
                  ord_op_type_name((enum ord_op_type)op->type));
     ord_term_color(out, term, is_mark ? ORD_COLOR_BOLD : color_of(op));

@@ -75,6 +75,37 @@ Test(explain, golden)
     ord_history_free(&history);
 }
 
+/* A label that runs backwards: the axis follows the order of the events. */
+Test(explain, times_that_contradict_the_order)
+{
+    struct ord_history *history =
+        history_of("1 inv write k4 5 @5000; 1 ok write k4 5 @4000;"
+                   "2 inv write k4 6 @1020; 3 inv read k4 @9000;"
+                   "3 ok read k4 nil @9100");
+    struct ord_check_result check = check_of(ORD_INVALID);
+    struct ord_buf out;
+
+    check.verdict.why[0] = '\0';
+    ord_buf_init(&out, OUT_MAX);
+    ord_explain_checks(&check, 1, history, &plain, &out);
+    expect_text(
+        &out,
+        "stale: violation\n"
+        "\n"
+        "           #0                                                         "
+        "        #4\n"
+        "    p1     |A---------------|\n"
+        "    p2                                       "
+        "|B-------------------------------->\n"
+        "    p3                                                        "
+        "|C---------------|\n"
+        "\n"
+        "    A  write k4 5      ok    p1     -  #0 to #1\n"
+        "    B  write k4 6      info  p2     -  #2, never answered\n"
+        "    C  read k4 -> nil  ok    p3     -  #3 to #4\n");
+    ord_history_free(&history);
+}
+
 Test(explain, faults_are_a_row)
 {
     struct ord_check_result check = check_of(ORD_UNKNOWN);
