@@ -19,7 +19,11 @@ enum ord_history_format {
     ORD_FORMAT_OWN,
     ORD_FORMAT_EDN,
     ORD_FORMAT_JSONL,
-    ORD_FORMAT_TEXT, /* see ord_history_parse_text() */
+    ORD_FORMAT_TEXT,           /* see ord_history_parse_text() */
+    ORD_FORMAT_PORCUPINE_ETCD, /* lines of jepsen.util, also history.txt */
+    ORD_FORMAT_PORCUPINE_KV,   /* maps of get, put, append: it is EDN */
+    ORD_FORMAT_LIMO,           /* `[1] call push(3)`, `[1] return` */
+    ORD_FORMAT_COUNT
 };
 
 struct ord_history_options {

@@ -237,44 +237,6 @@ static int take_line(struct json_reader *r, struct ord_bytes text,
     return ORD_OK;
 }
 
-/* The next line without its newline; at == NULL at the end of the input. */
-static int next_line(struct ord_source *s, struct ord_bytes *line,
-                     struct ord_err *err)
-{
-    size_t want = 1;
-    size_t seen = 0;
-    size_t have;
-
-    *line = (struct ord_bytes){0};
-    for (;;) {
-        const char *newline;
-
-        have = ord_source_need(s, want);
-        newline = have == seen ? NULL : memchr(s->at + seen, '\n', have - seen);
-        if (newline != NULL) {
-            *line = (struct ord_bytes){s->at, (size_t)(newline - s->at)};
-            s->at = newline + 1;
-            s->line++;
-            return ORD_OK;
-        }
-        if (have < want) /* the input has ended */
-            break;
-        if (have >= ORD_LINE_SIZE_MAX)
-            return ord_fail(err, ORD_ELIMIT,
-                            "line %" PRIu64 " is longer than %d bytes", s->line,
-                            ORD_LINE_SIZE_MAX);
-        seen = have;
-        want = have * 2 < ORD_LINE_SIZE_MAX ? have * 2 : ORD_LINE_SIZE_MAX;
-    }
-    if (ord_source_check(s, err) != ORD_OK)
-        return err->rc;
-    if (have > 0)
-        *line = (struct ord_bytes){s->at, have};
-    s->at += have;
-    s->line++;
-    return ORD_OK;
-}
-
 static int take_all(struct json_reader *r, struct ord_source *source,
                     struct ord_err *err)
 {
@@ -282,7 +244,7 @@ static int take_all(struct json_reader *r, struct ord_source *source,
         uint64_t number = source->line;
         struct ord_bytes line;
 
-        if (next_line(source, &line, err) != ORD_OK)
+        if (ord_source_line(source, &line, err) != ORD_OK)
             return err->rc;
         if (line.at == NULL)
             return ORD_OK;

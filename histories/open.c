@@ -35,20 +35,92 @@ static bool is_tag(struct ord_bytes text)
     return false;
 }
 
+static struct ord_bytes behind_line(struct ord_bytes text)
+{
+    const char *newline = memchr(text.at, '\n', text.size);
+
+    if (newline == NULL)
+        return (struct ord_bytes){text.at + text.size, 0};
+    return (struct ord_bytes){newline + 1,
+                              text.size - (size_t)(newline + 1 - text.at)};
+}
+
+static bool has(struct ord_bytes text, const char *word)
+{
+    return memmem(text.at, text.size, word, strlen(word)) != NULL;
+}
+
+static struct ord_bytes first_line(struct ord_bytes text)
+{
+    return (struct ord_bytes){text.at, text.size - behind_line(text).size};
+}
+
+/* The second word of a line that begins with a process tells the text form
+ * (`0 inv write 5`) from Jepsen's history.txt (`0 :invoke :write 5`); lines of
+ * a log begin with their level or the time. */
+static bool is_log(struct ord_bytes text, bool *is_text)
+{
+    static const char *const types[] = {"inv", "invoke", "ok", "fail", "info"};
+    struct ord_bytes line = first_line(text);
+    struct ord_bytes word;
+
+    while (line.size > 0 && !is_space(*line.at)) {
+        line.at++;
+        line.size--;
+    }
+    word = trimmed(line);
+    for (line.size = 0; line.size < word.size; line.size++) {
+        if (is_space(word.at[line.size]))
+            break;
+    }
+    word.size = line.size;
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        *is_text |= ord_bytes_is(word, types[i]);
+    return !*is_text && ((word.size > 1 && word.at[0] == ':') ||
+                         has(text, ":invoke") || has(text, "jepsen"));
+}
+
+/* '[' begins a vector of maps, an array of objects, or `[1] call ...`. */
+static enum ord_history_format guess_bracket(struct ord_bytes rest)
+{
+    rest = trimmed(rest);
+    if (rest.size > 0 && rest.at[0] >= '0' && rest.at[0] <= '9')
+        return ORD_FORMAT_LIMO;
+    if (rest.size == 0 || rest.at[0] != '{')
+        return ORD_FORMAT_EDN;
+    rest = trimmed((struct ord_bytes){rest.at + 1, rest.size - 1});
+    return rest.size > 0 && rest.at[0] == '"' ? ORD_FORMAT_JSONL
+                                              : ORD_FORMAT_EDN;
+}
+
 static bool guess(struct ord_bytes text, enum ord_history_format *format)
 {
-    char c = text.at[0];
-    struct ord_bytes rest = {text.at + 1, text.size - 1};
+    bool has_object = false;
+    bool is_text = false;
+    char c;
 
+    /* Comments from '#' on: the text form and call/return logs have them. */
+    while (text.size > 0 && text.at[0] == '#' &&
+           !is_tag((struct ord_bytes){text.at + 1, text.size - 1})) {
+        has_object |= has(first_line(text), "@object");
+        text = trimmed(behind_line(text));
+    }
+    if (text.size == 0 || has_object) {
+        *format = has_object ? ORD_FORMAT_LIMO : ORD_FORMAT_TEXT;
+        return true;
+    }
+    c = text.at[0];
     if (c == '{') {
-        rest = trimmed(rest);
-        *format = rest.size > 0 && rest.at[0] == '"' ? ORD_FORMAT_JSONL
+        text = trimmed((struct ord_bytes){text.at + 1, text.size - 1});
+        *format = text.size > 0 && text.at[0] == '"' ? ORD_FORMAT_JSONL
                                                      : ORD_FORMAT_EDN;
-    } else if (c == '[' || c == '(' || c == ';') {
+    } else if (c == '[') {
+        *format = guess_bracket((struct ord_bytes){text.at + 1, text.size - 1});
+    } else if (c == '(' || c == ';' || c == '#') {
         *format = ORD_FORMAT_EDN;
-    } else if (c == '#') {
-        *format = is_tag(rest) ? ORD_FORMAT_EDN : ORD_FORMAT_TEXT;
-    } else if ((c >= '0' && c <= '9') || c == 'n') {
+    } else if (is_log(text, &is_text)) {
+        *format = ORD_FORMAT_PORCUPINE_ETCD;
+    } else if (is_text || (c >= '0' && c <= '9') || c == 'n') {
         *format = ORD_FORMAT_TEXT;
     } else {
         return false;
@@ -76,8 +148,17 @@ int ord_format_guess(struct ord_source *source, enum ord_history_format *format,
         return ORD_OK;
     return ord_fail(err, ORD_EFORMAT,
                     "not a history: expected a log of ordeal, EDN maps "
-                    "{:type ...}, JSON lines {\"type\": ...} or the text form "
-                    "`0 inv write 5`");
+                    "{:type ...}, JSON lines {\"type\": ...}, a log of Jepsen "
+                    "`0 :invoke :write 5`, calls and returns `[1] call "
+                    "push(5)`, or the text form `0 inv write 5`");
+}
+
+/* Some editors put the byte order mark of UTF-8 in front. */
+static void skip_mark(struct ord_source *source)
+{
+    if (ord_source_need(source, 3) >= 3 &&
+        memcmp(source->at, "\xef\xbb\xbf", 3) == 0)
+        source->at += 3;
 }
 
 int ord_read_any(struct ord_source *source,
@@ -86,6 +167,7 @@ int ord_read_any(struct ord_source *source,
 {
     enum ord_history_format format = how->format;
 
+    skip_mark(source);
     if (format == ORD_FORMAT_GUESS &&
         ord_format_guess(source, &format, err) != ORD_OK)
         return err->rc;
@@ -98,6 +180,12 @@ int ord_read_any(struct ord_source *source,
         return ord_read_jsonl(source, how, out, err);
     case ORD_FORMAT_TEXT:
         return ord_read_text(source, how, out, err);
+    case ORD_FORMAT_PORCUPINE_ETCD:
+        return ord_read_jepsen_log(source, how, out, err);
+    case ORD_FORMAT_PORCUPINE_KV:
+        return ord_read_edn(source, how, out, err);
+    case ORD_FORMAT_LIMO:
+        return ord_read_limo(source, how, out, err);
     default:
         ORD_ASSERT(format != ORD_FORMAT_GUESS);
         return ord_fail(err, ORD_EUSAGE, "no such format");

@@ -20,6 +20,12 @@ int ord_read_jsonl(struct ord_source *source,
 int ord_read_text(struct ord_source *source,
                   const struct ord_history_options *how,
                   struct ord_history **out, struct ord_err *err);
+int ord_read_jepsen_log(struct ord_source *source,
+                        const struct ord_history_options *how,
+                        struct ord_history **out, struct ord_err *err);
+int ord_read_limo(struct ord_source *source,
+                  const struct ord_history_options *how,
+                  struct ord_history **out, struct ord_err *err);
 
 /* The format of what the source begins with; nothing is consumed.
  * ORD_EFORMAT says what would have been understood. */

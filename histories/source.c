@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -124,4 +125,46 @@ size_t ord_source_need(struct ord_source *source, size_t size)
     while ((size_t)(source->end - source->at) < size && !source->is_ended)
         fill(source);
     return (size_t)(source->end - source->at);
+}
+
+/* How long the line at the front is, with *has_newline, without it. */
+static size_t line_size(struct ord_source *s, bool *has_newline)
+{
+    size_t seen = 0;
+    size_t want = 1;
+
+    for (;;) {
+        size_t have = ord_source_need(s, want);
+        const char *newline =
+            have == seen ? NULL : memchr(s->at + seen, '\n', have - seen);
+
+        *has_newline = newline != NULL;
+        if (newline != NULL)
+            return (size_t)(newline - s->at);
+        if (have < want || have >= ORD_LINE_SIZE_MAX)
+            return have; /* the input has ended, or the line never does */
+        seen = have;
+        want = have * 2 < ORD_LINE_SIZE_MAX ? have * 2 : ORD_LINE_SIZE_MAX;
+    }
+}
+
+int ord_source_line(struct ord_source *source, struct ord_bytes *line,
+                    struct ord_err *err)
+{
+    bool has_newline;
+    size_t size = line_size(source, &has_newline);
+
+    *line = (struct ord_bytes){0};
+    if (!has_newline && size >= ORD_LINE_SIZE_MAX)
+        return ord_fail(err, ORD_ELIMIT,
+                        "line %" PRIu64 " is longer than %d bytes",
+                        source->line, ORD_LINE_SIZE_MAX);
+    if (!has_newline && ord_source_check(source, err) != ORD_OK)
+        return err->rc;
+    if (has_newline || size > 0)
+        *line = (struct ord_bytes){source->at, size};
+    source->at += size + (has_newline ? 1 : 0);
+    source->line++;
+    source->line_offset = ord_source_offset(source);
+    return ORD_OK;
 }

@@ -40,6 +40,11 @@ int ord_source_check(const struct ord_source *source, struct ord_err *err);
  * only at the end of the input. Returns how many there are. */
 size_t ord_source_need(struct ord_source *source, size_t size);
 
+/* The next line without its newline, lent until the next call; at == NULL at
+ * the end of the input.  ORD_ELIMIT names a line of ORD_LINE_SIZE_MAX bytes. */
+int ord_source_line(struct ord_source *source, struct ord_bytes *line,
+                    struct ord_err *err);
+
 static inline uint64_t ord_source_offset(const struct ord_source *source)
 {
     return source->offset_end - (uint64_t)(source->end - source->at);

@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size == 0)
         return 0;
-    how.format = data[0] % (ORD_FORMAT_TEXT + 1);
+    how.format = (data[0] & 0x7f) % ORD_FORMAT_COUNT;
     how.is_keyed = (data[0] & 0x80) != 0;
     ord_source_memory(&source,
                       (struct ord_bytes){(const char *)data + 1, size - 1});

@@ -82,6 +82,9 @@ int ord_take_format(const struct ord_cli *cli, const char *name,
         {"edn", ORD_FORMAT_EDN},
         {"jsonl", ORD_FORMAT_JSONL},
         {"text", ORD_FORMAT_TEXT},
+        {"porcupine-etcd", ORD_FORMAT_PORCUPINE_ETCD},
+        {"porcupine-kv", ORD_FORMAT_PORCUPINE_KV},
+        {"limo", ORD_FORMAT_LIMO},
     };
 
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
@@ -91,8 +94,8 @@ int ord_take_format(const struct ord_cli *cli, const char *name,
         }
     }
     return ord_usage(cli,
-                     "--format: expected own, edn, jsonl or text, found "
-                     "'%s'",
+                     "--format: expected own, edn, jsonl, porcupine-etcd, "
+                     "porcupine-kv, limo or text, found '%s'",
                      name);
 }
 

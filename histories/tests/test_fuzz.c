@@ -186,6 +186,23 @@ Test(fuzz, text, .timeout = 120)
          ORD_FORMAT_TEXT);
 }
 
+Test(fuzz, jepsen_log, .timeout = 120)
+{
+    fuzz(ord_bytes_of("INFO  jepsen.util - 0\t:invoke\t:cas\t[1 2]\n"
+                      "INFO  jepsen.util - 0   :info   :cas   :timed-out\n"
+                      "x\n:nemesis\t:info\t:start\t{\"a\" #{1}}\r\n"
+                      "0\t:invoke\t:read\tnil\n0\t:fail\t:read\tnil\tno"),
+         ORD_FORMAT_PORCUPINE_ETCD);
+}
+
+Test(fuzz, limo, .timeout = 120)
+{
+    fuzz(ord_bytes_of("# @object atomic-queue\n[1] call enq(?<0,1>)\n"
+                      "  [2] call deq()\n[1] return\n[2] return empty # x\n"
+                      "[2] call poll(a)\n[1] call f(1, 2)\n[2] return"),
+         ORD_FORMAT_LIMO);
+}
+
 Test(fuzz, log, .timeout = 120)
 {
     char path[PATH_SIZE];

@@ -146,11 +146,134 @@ ParameterizedTest(struct row *row, readers, jsonl, .timeout = 5)
     judge(row);
 }
 
+/* As judge(), with events as ordeal prints them: `INDEX - PROCESS TYPE F ...`
+ * and what follows, one a line. */
+static void judge_printed(const struct row *row)
+{
+    struct ord_err err = {0};
+    struct ord_history *h =
+        read_bytes(ord_bytes_of(row->text), ORD_FORMAT_GUESS, &err);
+    struct ord_buf out;
+
+    if (row->is_bad) {
+        cr_expect_null(h, "%s", row->text);
+        cr_expect_eq(err.rc, ORD_EFORMAT);
+        cr_expect_not_null(strstr(err.text, row->want), "%s: %s", row->text,
+                           err.text);
+        ord_history_free(&h);
+        return;
+    }
+    cr_assert_not_null(h, "%s: %s", row->text, err.text);
+    ord_buf_init(&out, 1 << 20);
+    ORD_OPS (h, op) {
+        ord_op_print(op, &out);
+        ord_buf_char(&out, '\n');
+    }
+    cr_expect_str_eq(ord_buf_str(&out), row->want, "%s: %s", row->text,
+                     ord_buf_str(&out));
+    ord_buf_fini(&out);
+    ord_history_free(&h);
+}
+
+ParameterizedTestParameters(readers, jepsen_log)
+{
+    static struct row rows[] = {
+        {"INFO  jepsen.util - 0\t:invoke\t:read\tnil\n"
+         "INFO  jepsen.util - 0\t:ok\t:read\t3\n",
+         "0 - 0 invoke read\n1 - 0 ok read 3\n", false},
+        /* Spaces, and a process that goes on after it crashed. */
+        {"INFO  jepsen.util - 4   :invoke :cas    [0 3]\r\n"
+         "INFO  jepsen.util - 4   :info   :cas    :timed-out\r\n"
+         "INFO  jepsen.util - 4   :invoke :write  1\r\n",
+         "0 - 4 invoke cas [0 3]\n1 - 4 info cas !\"timed-out\"\n"
+         "2 - 1000000000 invoke write 1\n",
+         false},
+        {"0 :invoke :read nil\n0 :fail :read :timed-out\n0 :invoke :read nil",
+         "0 - 0 invoke read\n1 - 0 info read !\"timed-out\"\n"
+         "2 - 1000000000 invoke read\n",
+         false},
+        /* history.txt, and somebody else's lines in a log. */
+        {"2026-01-02 03:04:05,678\tINFO\t[main] jepsen.core: Setting up\n"
+         "2026-01-02 03:04:06,678{GMT}\tINFO\t[jepsen worker 1] jepsen.util: "
+         "1\t:invoke\t:write\t5\n"
+         "java.lang.Exception: no\n"
+         ":nemesis\t:info\t:start\t{\"n1\" #{\"n2\"}}\n"
+         "1\t:fail\t:write\t5\t[:no \"way\"]\n",
+         "0 - 1 invoke write 5\n1 - nemesis info start [[\"n1\" [\"n2\"]]]\n"
+         "2 - 1 fail write 5 !\"[:no \\\"way\\\"]\"\n",
+         false},
+        {":nemesis\t:info\t:start\tCut off [n1\n",
+         "0 - nemesis info start \"Cut off [n1\"\n", false},
+        {"INFO  jepsen.util - 0\t:invoke\t:read\tnil\n"
+         "INFO  jepsen.util - 0\t:i",
+         "line 2, column 1: expected an operation", true},
+        {"0\t:invoke\t:write\t5 6\n", "line 1, column 20: expected the end",
+         true},
+        {"\n0\t:invoke\t:write\t[5\n", "line 2, column 20: expected a value",
+         true},
+        {"0\t:invoke\t:write\t5\n0\t:invoke\t:write\t5\n",
+         "line 2: process 0 invokes write (operation 1)", true},
+        {"9000000000\t:invoke\t:write\t5\n", "a process below", true},
+        {"0\t:invoke\n", "a function", true},
+    };
+    return cr_make_param_array(struct row, rows, sizeof rows / sizeof *rows);
+}
+
+ParameterizedTest(struct row *row, readers, jepsen_log, .timeout = 5)
+{
+    judge_printed(row);
+}
+
+ParameterizedTestParameters(readers, limo)
+{
+    static struct row rows[] = {
+        {"# @object atomic-stack\n[1] call push(3)\n  [2] call pop\n"
+         "[1] return\n\t[2] return 3",
+         "0 - 1 invoke push 3\n1 - 2 invoke pop\n2 - 1 ok push 3\n"
+         "3 - 2 ok pop 3\n",
+         false},
+        /* What comes out is told by the call; and nothing, by no value. */
+        {"[0] call pop(?<1,0>)\n[0] return\n[0] call pop()\n[0] return\r\n"
+         "[0] call deq\n[0] return empty # nothing\n",
+         "0 - 0 invoke pop\n1 - 0 ok pop \"?<1,0>\"\n2 - 0 invoke pop\n"
+         "3 - 0 ok pop nil\n4 - 0 invoke dequeue\n5 - 0 ok dequeue nil\n",
+         false},
+        {"# of 2015\n# @object atomic-queue\n\n[1] call add a\n[1] return "
+         "true\n"
+         "[2] call offer(b)\n[2] return false\n[3] call rem",
+         "0 - 1 invoke enqueue \"a\"\n1 - 1 ok enqueue \"a\"\n"
+         "2 - 2 invoke enqueue \"b\"\n3 - 2 fail enqueue \"b\"\n"
+         "4 - 3 invoke dequeue\n",
+         false},
+        {"[1] call contains(5)\n[1] return true\n[1] call f(1, x)",
+         "0 - 1 invoke contains 5\n1 - 1 ok contains true\n"
+         "2 - 1 invoke f [1 \"x\"]\n",
+         false},
+        {"[1] call push(3)\n[2] return", "line 2, column 11: expected a call",
+         true},
+        {"[1] call push(3)\n[1] call pop",
+         "line 2: process 1 invokes pop (operation 1) while its push (operation"
+         " 0) is still open",
+         true},
+        {"[1] call push(3", "column 14: expected arguments", true},
+        {"[1] push(3)", "expected call or return before this", true},
+        {"[1] call (3)", "expected a name", true},
+        {"[1 call x", "expected [N]", true},
+        {"[1] call x\ncall y", "line 2, column 1: expected [THREAD]", true},
+    };
+    return cr_make_param_array(struct row, rows, sizeof rows / sizeof *rows);
+}
+
+ParameterizedTest(struct row *row, readers, limo, .timeout = 5)
+{
+    judge_printed(row);
+}
+
 Test(readers, what_is_no_history_says_what_would_be)
 {
     struct ord_err err = {0};
 
-    cr_expect_null(read_bytes(ord_bytes_of("INFO  x"), ORD_FORMAT_GUESS, &err));
+    cr_expect_null(read_bytes(ord_bytes_of("WARN  x"), ORD_FORMAT_GUESS, &err));
     cr_expect_not_null(strstr(err.text, "expected a log of ordeal"));
     cr_expect_null(read_bytes(ord_bytes_of(""), ORD_FORMAT_GUESS, &err));
     cr_expect_not_null(strstr(err.text, "empty"));
@@ -263,47 +386,92 @@ Test(readers, gzip_is_read_and_a_cut_one_refused)
     cr_expect_eq(ord_history_open(path, NULL, &h, &err), ORD_EIO);
 }
 
-/* Files of others, when the folder is there: each is parsed and comes back
- * the same from EDN of our own. */
-static int read_folder(const char *folder)
+/* ---- files of others, when their folder is there --------------------------
+ */
+
+static int count_of(const char *text, const char *word)
 {
-    DIR *dir = opendir(folder);
-    struct dirent *entry;
     int count = 0;
 
-    if (dir == NULL)
-        return 0;
-    while ((entry = readdir(dir)) != NULL) {
+    while ((text = strstr(text, word)) != NULL) {
+        text += strlen(word);
+        count++;
+    }
+    return count;
+}
+
+/* Lines whose first visible byte is '['. */
+static int count_brackets(const char *text)
+{
+    int count = 0;
+
+    while (text != NULL && *text != '\0') {
+        text += strspn(text, " \t\n");
+        count += *text == '[';
+        text = strchr(text, '\n');
+    }
+    return count;
+}
+
+/* Events of a file, counted by other means than by reading it. */
+static int independent_count(const char *name, const char *text)
+{
+    if (strstr(name, ".hist") != NULL)
+        return count_brackets(text);
+    if (strstr(name, ".log") != NULL)
+        return count_of(text, "jepsen.util - ");
+    return count_of(text, ":process");
+}
+
+static int read_folder(const char *corpus, const char *name)
+{
+    char folder[512];
+    struct dirent *entry;
+    int count = 0;
+    DIR *dir;
+
+    snprintf(folder, sizeof folder, "%s/%s", corpus, name);
+    dir = opendir(folder);
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
         char path[1024];
         struct ord_history *h = NULL;
         struct ord_err err = {0};
+        struct ord_buf text;
 
-        if (strstr(entry->d_name, ".edn") == NULL)
+        if (entry->d_name[0] == '.')
             continue;
         snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        cr_expect_eq(ord_history_open(path, NULL, &h, &err), ORD_OK, "%s",
+        slurp(path, &text);
+        cr_assert_eq(ord_history_open(path, NULL, &h, &err), ORD_OK, "%s",
                      err.text);
-        cr_expect(h != NULL && ord_history_count(h) > 1, "%s", path);
+        cr_expect_eq(ord_history_count(h),
+                     independent_count(entry->d_name, ord_buf_str(&text)),
+                     "%s: %d", path, (int)ord_history_count(h));
+        ORD_OPS (h, op)
+            cr_expect_neq(op->f, ORD_F_OTHER, "%s: %s", path, op->name);
+        ord_buf_fini(&text);
         ord_history_free(&h);
         count++;
     }
-    closedir(dir);
+    if (dir != NULL)
+        closedir(dir);
     return count;
 }
 
 Test(readers, histories_of_others_are_read, .timeout = 60)
 {
     const char *source = getenv("ORD_SOURCE");
+    const char *corpus = getenv("ORD_CORPUS");
     char folder[512];
-    int count;
 
-    if (source == NULL)
+    snprintf(folder, sizeof folder, "%s/../shared/corpus",
+             source == NULL ? "." : source);
+    if (corpus == NULL)
+        corpus = folder;
+    if (access(corpus, R_OK) != 0)
         return;
-    snprintf(folder, sizeof folder, "%s/../shared/corpus/knossos", source);
-    if (access(folder, R_OK) != 0)
-        return;
-    count = read_folder(folder);
-    snprintf(folder, sizeof folder, "%s/../shared/corpus/elle-cli", source);
-    count += read_folder(folder);
-    cr_expect_eq(count, 35);
+    cr_expect_eq(read_folder(corpus, "knossos"), 32);
+    cr_expect_eq(read_folder(corpus, "elle-cli"), 3);
+    cr_expect_eq(read_folder(corpus, "porcupine"), 39);
+    cr_expect_eq(read_folder(corpus, "queues"), 37);
 }
