@@ -6,6 +6,7 @@
 
 #include "harness/cli/cli.h"
 #include "harness/report/explain.h"
+#include "harness/report/proof_json.h"
 #include "harness/report/result.h"
 
 enum {
@@ -19,11 +20,13 @@ static const char help[] =
     "ordeal check HISTORY [--checker NAME]... [--model NAME] [--keyed]\n"
     "             [--format own|edn|jsonl|text] [--budget STEPS] [--memory "
     "BYTES] [--json]\n"
+    "             [--proof FILE]\n"
     "Judges a history: a run's folder, a file, or - for standard input; plain "
     "or gzip.\nWithout --checker: the checkers that the run itself used, else "
     "those that fit its\noperations.  --model (register, cas-register) is for "
     "linearizable.  --keyed reads a\nvalue [k v] as key and value, as Jepsen's "
-    "independent tuples are.\n";
+    "independent tuples are.  --proof writes what `ordeal verify` can check "
+    "again.\n";
 
 struct picked {
     const struct ord_checker *checker;
@@ -39,6 +42,7 @@ struct args {
     const char *model;
     uint64_t steps;
     uint64_t memory;
+    const char *proof; /* the file that it goes to; NULL: none is wanted */
     bool is_json;
     bool is_help;
 };
@@ -98,6 +102,9 @@ static int take(const struct ord_cli *cli, struct args *args, int option)
     case 'j':
         args->is_json = true;
         return 0;
+    case 'p':
+        args->proof = optarg;
+        return 0;
     case 'h':
         args->is_help = true;
         return 0;
@@ -116,6 +123,7 @@ static int parse(const struct ord_cli *cli, struct args *args)
         {"budget", required_argument, NULL, 'b'},
         {"memory", required_argument, NULL, 'y'},
         {"json", no_argument, NULL, 'j'},
+        {"proof", required_argument, NULL, 'p'},
         {"help", no_argument, NULL, 'h'},
         {0},
     };
@@ -247,9 +255,24 @@ static void choose(const struct ord_cli *cli, const struct ord_history *history,
 /* ---- checking
  * ------------------------------------------------------------------ */
 
-static int check(const struct ord_history *history, const struct args *args,
-                 struct ord_arena *arena, struct ord_check_result *results,
-                 struct ord_err *err)
+static int check_one(const struct ord_check_in *in, const struct picked *p,
+                     struct ord_proof_file *proof, struct ord_verdict *verdict,
+                     struct ord_err *err)
+{
+    const struct ord_proof_of of = {.checker = p->checker->name,
+                                    .model = p->model,
+                                    .options = p->options,
+                                    .option_count = p->option_count};
+
+    ord_check_run(p->checker, in, verdict);
+    if (!in->wants_proof)
+        return ORD_OK;
+    return ord_proof_add(proof, &of, verdict, err);
+}
+
+static int check_all(const struct ord_history *history, const struct args *args,
+                     struct ord_arena *arena, struct ord_proof_file *proof,
+                     struct ord_check_result *results, struct ord_err *err)
 {
     int rc = ORD_OK;
 
@@ -265,16 +288,36 @@ static int check(const struct ord_history *history, const struct args *args,
             .model = p->model,
             .options = p->options,
             .option_count = p->option_count,
+            .wants_proof = args->proof != NULL,
         };
 
         if (verdict == NULL)
             return ord_fail(err, ORD_ENOMEM, "verdicts");
         ord_arena_init(&scratch, args->memory);
-        ord_check_run(p->checker, &in, verdict);
-        rc = ord_check_result_set(&results[i], arena, p->checker->name,
-                                  p->model, ORD_EXPECT_PASS, verdict, err);
+        rc = check_one(&in, p, proof, verdict, err);
+        if (rc == ORD_OK)
+            rc = ord_check_result_set(&results[i], arena, p->checker->name,
+                                      p->model, ORD_EXPECT_PASS, verdict, err);
         ord_arena_fini(&scratch);
     }
+    return rc;
+}
+
+static int check(const struct ord_history *history, const struct args *args,
+                 struct ord_arena *arena, struct ord_check_result *results,
+                 struct ord_err *err)
+{
+    struct ord_proof_file proof = {.file = {.fd = -1}};
+    int rc = ORD_OK;
+
+    if (args->proof != NULL)
+        rc = ord_proof_begin(&proof, args->proof, history, args->how.is_keyed,
+                             err);
+    if (rc == ORD_OK)
+        rc = check_all(history, args, arena, &proof, results, err);
+    if (rc == ORD_OK && args->proof != NULL)
+        rc = ord_proof_end(&proof, err);
+    ord_proof_discard(&proof);
     return rc;
 }
 
