@@ -8,6 +8,7 @@
 
 #include "harness/base/err.h"
 #include "harness/base/file.h"
+#include "harness/catalogue/catalogue.h"
 #include "harness/run/campaign.h"
 #include "histories/history.h"
 
@@ -42,6 +43,11 @@ int ord_say(int fd, struct ord_buf *text);
 /* The value of --format; 64 with a complaint if there is no such format. */
 int ord_take_format(const struct ord_cli *cli, const char *name,
                     enum ord_history_format *format);
+
+/* The catalogue of the folder, up to date; what it cannot keep there it keeps
+ * in memory.  Runs that cannot be read are named on stderr. */
+int ord_open_catalogue(const char *folder, struct ord_catalogue **out,
+                       struct ord_err *err);
 
 /* What run and plan share: --only, --seed, --set key=value. */
 struct ord_campaign_args {

@@ -8,7 +8,11 @@
 
 static const char help[] =
     "ordeal list checkers|models|nemeses|workloads|targets\n"
-    "What can stand in a campaign, a line each; parameters below it.\n";
+    "ordeal list runs [FOLDER]\n"
+    "What can stand in a campaign, a line each; parameters below it.  Or the "
+    "runs in a\nfolder (default: runs), the newest last, from its catalogue, "
+    "which is brought up to\ndate first; `ordeal query FOLDER 'SQL'` asks it "
+    "more.\n";
 
 static void list_checkers(void)
 {
@@ -94,9 +98,28 @@ static int list_targets(const struct ord_cli *cli)
     return code;
 }
 
+static int list_runs(const char *folder)
+{
+    struct ord_catalogue *catalogue = NULL;
+    struct ord_err err = {0};
+    int code = 0;
+
+    if (ord_open_catalogue(folder, &catalogue, &err) != ORD_OK ||
+        ord_catalogue_query(
+            catalogue,
+            "select run, campaign, verdict, cells, passed, printf('%.1f', "
+            "wall_ms / 1000) as seconds, finished from runs order by "
+            "written_ns, run",
+            ORD_SQL_TABLE, STDOUT_FILENO, &err) != ORD_OK)
+        code = ord_complain(&err);
+    ord_catalogue_close(&catalogue);
+    return code;
+}
+
 int ord_cmd_list(const struct ord_cli *cli)
 {
-    const char *what = cli->argc == 2 ? cli->argv[1] : "";
+    bool has_folder = cli->argc == 3 && strcmp(cli->argv[1], "runs") == 0;
+    const char *what = cli->argc == 2 || has_folder ? cli->argv[1] : "";
 
     if (strcmp(what, "--help") == 0)
         fputs(help, stdout);
@@ -110,8 +133,10 @@ int ord_cmd_list(const struct ord_cli *cli)
         list_workloads();
     else if (strcmp(what, "targets") == 0)
         return list_targets(cli);
+    else if (strcmp(what, "runs") == 0)
+        return list_runs(has_folder ? cli->argv[2] : "runs");
     else
         return ord_usage(cli, "expected one of checkers, models, nemeses, "
-                              "workloads, targets");
+                              "workloads, targets, runs");
     return fflush(stdout) == 0 ? 0 : ORD_CELL_INFRASTRUCTURE;
 }

@@ -5,6 +5,7 @@
 
 #include "harness/cli/cli.h"
 #include "harness/report/html.h"
+#include "harness/report/run_dir.h"
 #include "harness/run/cell.h"
 
 static const char help[] =
@@ -29,65 +30,23 @@ static int write_cell(const char *dir, const struct ord_cell_result *cell,
     return rc;
 }
 
-/* The campaign's own file holds little of each cell: theirs hold the rest. */
-static int write_campaign(const char *dir, struct ord_campaign_result *campaign,
-                          struct ord_arena *arena, const char *file,
-                          struct ord_err *err)
-{
-    const struct ord_cell_result **cells =
-        ord_arena_zalloc(arena, campaign->cell_count, sizeof *cells);
-
-    if (cells == NULL)
-        return ord_fail(err, ORD_ENOMEM, "report");
-    for (uint32_t i = 0; i < campaign->cell_count; i++) {
-        struct ord_cell_result *cell = ord_arena_zalloc(arena, 1, sizeof *cell);
-        const char *name = campaign->cells[i]->dir;
-        char folder[ORD_PATH_MAX];
-        char path[ORD_PATH_MAX];
-        struct ord_err ignored = {0};
-
-        cells[i] = campaign->cells[i];
-        if (cell == NULL || name == NULL ||
-            ord_path_join(folder, dir, name, &ignored) != ORD_OK ||
-            ord_path_join(path, folder, ORD_RESULT_FILE, &ignored) != ORD_OK ||
-            access(path, R_OK) != 0 ||
-            ord_cell_read(path, arena, cell, &ignored) != ORD_OK)
-            continue; /* a cell that was skipped has none */
-        cell->dir = name;
-        cells[i] = cell;
-    }
-    campaign->cells = cells;
-    return ord_campaign_html(campaign, file, err);
-}
-
 static int write_page(const char *dir, const char *file,
                       struct ord_arena *arena, struct ord_err *err)
 {
-    struct ord_cell_result *cell = ord_arena_zalloc(arena, 1, sizeof *cell);
-    struct ord_campaign_result campaign = {0};
-    struct ord_err why = {0};
-    char result[ORD_PATH_MAX];
+    struct ord_campaign_result campaign;
     char page[ORD_PATH_MAX];
-    int rc = ord_path_join(result, dir, ORD_RESULT_FILE, err);
+    int rc = ord_run_read(dir, arena, &campaign, err);
 
-    if (cell == NULL)
-        return ord_fail(err, ORD_ENOMEM, "report");
-    if (rc == ORD_OK && access(result, F_OK) != 0)
-        rc = ord_fail(err, ORD_ENOTFOUND,
-                      "%s holds no %s: expected the folder of a run", dir,
-                      ORD_RESULT_FILE);
-    if (rc == ORD_OK && file == NULL)
+    if (rc == ORD_OK && file == NULL) {
         rc = ord_path_join(page, dir, ORD_REPORT_FILE, err);
+        file = page;
+    }
     if (rc != ORD_OK)
         return rc;
-    if (file == NULL)
-        file = page;
-    if (ord_cell_read(result, arena, cell, &why) == ORD_OK)
-        rc = write_cell(dir, cell, file, err);
-    else if (ord_campaign_read(result, arena, &campaign, err) == ORD_OK)
-        rc = write_campaign(dir, &campaign, arena, file, err);
+    if (campaign.cell_count == 1 && campaign.cells[0]->dir == NULL)
+        rc = write_cell(dir, campaign.cells[0], file, err);
     else
-        rc = ord_fail(err, why.rc, "%s", why.text);
+        rc = ord_campaign_html(&campaign, file, err);
     if (rc == ORD_OK)
         printf("%s\n", file);
     return rc;

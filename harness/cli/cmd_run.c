@@ -158,6 +158,33 @@ static int print(const struct ord_campaign_result *result, const char *dir,
     return code != 0 ? code : ord_cell_verdict_exit(result->verdict);
 }
 
+/* A row in the catalogue of runs/, or of the folder around --out where there
+ * is one.  It can be made again from the runs: no error, no verdict. */
+static void catalogue(const char *dir, bool is_ours)
+{
+    char parent[ORD_PATH_MAX];
+    char path[ORD_PATH_MAX];
+    struct ord_catalogue *runs = NULL;
+    struct ord_err err = {0};
+    char *slash;
+
+    if (realpath(dir, parent) == NULL)
+        return;
+    slash = strrchr(parent, '/');
+    if (slash == NULL || slash == parent)
+        return;
+    *slash = '\0';
+    if (!is_ours &&
+        (ord_path_join(path, parent, ORD_CATALOGUE_FILE, &err) != ORD_OK ||
+         access(path, F_OK) != 0))
+        return;
+    if (ord_catalogue_open(parent, true, &runs, &err) != ORD_OK ||
+        ord_catalogue_add(runs, slash + 1, &err) != ORD_OK)
+        fprintf(stderr, "ordeal: the run is not in the catalogue: %s\n",
+                err.text);
+    ord_catalogue_close(&runs);
+}
+
 int ord_cmd_run(const struct ord_cli *cli)
 {
     struct args args = {
@@ -186,6 +213,9 @@ int ord_cmd_run(const struct ord_cli *cli)
     /* What could not be written can still be said. */
     if (code == 0 || result.cell_count > 0) {
         int verdict = print(&result, dir, args.is_json);
+
+        if (code == 0)
+            catalogue(dir, args.suite.out_dir == NULL);
 
         code = code != 0 ? code : verdict;
     }

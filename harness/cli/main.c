@@ -26,12 +26,12 @@ static const struct {
     {"check", ord_cmd_check, "HISTORY  judge a recorded history"},
     {"show", ord_cmd_show, "HISTORY   page through a history"},
     {"report", ord_cmd_report, "RUN     write a run's report again"},
-    {"query", ord_cmd_query, "HISTORY  SQL over a history"},
+    {"query", ord_cmd_query, "WHAT SQL SQL over a history or over all runs"},
     {"export", ord_cmd_export,
      "HISTORY a history as EDN, JSON lines or SQLite"},
     {"list", ord_cmd_list,
      "WHAT      checkers, models, nemeses, workloads, "
-     "targets"},
+     "targets, runs"},
 };
 
 static void print_help(FILE *to)
@@ -69,6 +69,21 @@ int ord_complain(const struct ord_err *err)
     default:
         return ORD_CELL_INFRASTRUCTURE;
     }
+}
+
+static void say_skipped(const struct ord_err *why)
+{
+    fprintf(stderr, "ordeal: left out: %s\n", why->text);
+}
+
+int ord_open_catalogue(const char *folder, struct ord_catalogue **out,
+                       struct ord_err *err)
+{
+    int rc = ord_catalogue_open(folder, true, out, err);
+
+    if (rc == ORD_EIO && access(folder, R_OK | X_OK) == 0)
+        rc = ord_catalogue_open(folder, false, out, err);
+    return rc == ORD_OK ? ord_catalogue_sync(*out, say_skipped, err) : rc;
 }
 
 int ord_take_format(const struct ord_cli *cli, const char *name,

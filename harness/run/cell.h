@@ -12,10 +12,10 @@
 #define ORD_RUN_CELL_H
 
 #include "harness/report/result.h"
+#include "harness/report/run_dir.h"
 #include "harness/run/campaign.h"
 #include "harness/run/facts.h"
 
-#define ORD_RESULT_FILE "result.json"
 #define ORD_REPORT_FILE "report.html"
 #define ORD_CELL_FILE "cell.json"
 
