@@ -29,6 +29,7 @@ static const struct {
     {"query", ord_cmd_query, "WHAT SQL SQL over a history or over all runs"},
     {"export", ord_cmd_export,
      "HISTORY a history as EDN, JSON lines or SQLite"},
+    {"generate", ord_cmd_generate, "-o FILE a history, made up: for tests"},
     {"list", ord_cmd_list,
      "WHAT      checkers, models, nemeses, workloads, "
      "targets, runs"},
