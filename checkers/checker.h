@@ -110,8 +110,6 @@ struct ord_checker {
 /* All checkers, NULL at the end; and by name (NULL: there is none). */
 const struct ord_checker *const *ord_checkers(void);
 const struct ord_checker *ord_checker_find(const char *name);
-/* Models of `linearizable`, NULL at the end: "register", "cas-register". */
-const char *const *ord_checker_models(void);
 
 /* Runs it: starts the verdict UNKNOWN, turns a checker's error into UNKNOWN
  * with that error as the reason. */

@@ -31,6 +31,22 @@ struct ord_lin_part {
     uint8_t keep;
 };
 
+/* Why it is a violation, for the words: which calls stand in why_calls. */
+enum ord_lin_reason {
+    ORD_LIN_UNSAID,    /* those that the text `why` is about */
+    ORD_LIN_UNWRITTEN, /* [call]: needs a value that nobody wrote */
+    ORD_LIN_TWICE,     /* [cas, cas, writer or NONE]: both took one value */
+    ORD_LIN_REVERSED,  /* [early, late]: late ended before early began */
+    ORD_LIN_CYCLE,     /* [cas, ...]: needs a value that needs its own */
+    ORD_LIN_CONFLICT,  /* [x1 or NONE, y1, y2, x2]: x1 ended before y1 began,
+                          y2 before x2; x are of one value, y of another */
+    ORD_LIN_DEAD,      /* [call, open ...]: cannot have ended so */
+};
+
+enum { ORD_LIN_WHY_MAX = 16 };
+
+#define ORD_LIN_NONE UINT32_MAX /* no call */
+
 struct ord_lin {
     /* ---- the question, lent ---- */
     uint32_t count;
@@ -56,10 +72,13 @@ struct ord_lin {
     bool is_declined;      /* a fast engine: the values are not unique */
     const uint32_t *order; /* VALID: calls in order, those that happened */
     uint32_t order_count;
-    /* INVALID: calls that already contradict each other, not yet minimal.
-     * why_calls are those that the sentence names. */
+    /* INVALID: calls that already contradict each other, not yet minimal;
+     * NULL where the engine knows no smaller ones than all. */
     const struct ord_lin_part *core;
     uint32_t core_count;
+    uint8_t reason; /* enum ord_lin_reason */
+    uint32_t why_calls[ORD_LIN_WHY_MAX];
+    uint32_t why_count;
     char why[ORD_WHY_SIZE]; /* UNKNOWN: what was used up; INVALID: optional */
     /* UNKNOWN: the places between which it stayed undecided; all before is
      * fine, and so is all after if is_rest_decided. */

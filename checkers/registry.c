@@ -17,16 +17,9 @@ static const struct ord_checker *const checkers[] = {
     NULL,
 };
 
-static const char *const models[] = {"register", "cas-register", NULL};
-
 const struct ord_checker *const *ord_checkers(void)
 {
     return checkers;
-}
-
-const char *const *ord_checker_models(void)
-{
-    return models;
 }
 
 const struct ord_checker *ord_checker_find(const char *name)

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "checkers/lin.h"
 #include "harness/cli/cli.h"
 #include "harness/report/explain.h"
 #include "harness/report/proof_json.h"
@@ -67,14 +68,13 @@ static int pick(const struct ord_cli *cli, struct args *args, const char *name,
 static int take_model(const struct ord_cli *cli, struct args *args,
                       const char *name)
 {
-    for (const char *const *m = ord_checker_models(); *m != NULL; m++) {
-        if (strcmp(*m, name) == 0) {
-            args->model = *m;
-            return 0;
-        }
-    }
-    return ord_usage(cli, "there is no model '%s' (see `ordeal list models`)",
-                     name);
+    const struct ord_model *model = ord_model_find(name);
+
+    if (model == NULL)
+        return ord_usage(
+            cli, "there is no model '%s' (see `ordeal list models`)", name);
+    args->model = model->name;
+    return 0;
 }
 
 static int take(const struct ord_cli *cli, struct args *args, int option)

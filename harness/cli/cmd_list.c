@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "checkers/lin.h"
 #include "harness/cli/cli.h"
 
 static const char help[] =
@@ -25,8 +26,8 @@ static void list_checkers(void)
 
 static void list_models(void)
 {
-    for (const char *const *m = ord_checker_models(); *m != NULL; m++)
-        printf("%s\n", *m);
+    for (const struct ord_model *const *m = ord_models(); *m != NULL; m++)
+        printf("%-18s %s\n", (*m)->name, (*m)->about);
 }
 
 static void list_nemeses(void)
