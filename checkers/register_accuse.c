@@ -3,9 +3,9 @@
  * The zones of whole chains are cut down to the clusters between the two ends
  * that are in conflict, those nearest to each other.
  */
-#include "checkers/register_zones.h"
-
 #include <stdlib.h>
+
+#include "checkers/register_zones.h"
 
 struct core {
     struct zones *z;

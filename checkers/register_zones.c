@@ -19,9 +19,9 @@
  * unfinished cas is linked into its chain only if somebody saw what came of
  * it, there or further down the chain.
  */
-#include <string.h>
-
 #include "checkers/register_zones.h"
+
+#include <string.h>
 
 static int64_t begin_at(const struct zones *z, uint32_t i)
 {
