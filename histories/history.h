@@ -26,6 +26,9 @@ enum ord_history_format {
     ORD_FORMAT_COUNT
 };
 
+/* By its name: own edn jsonl text porcupine-etcd porcupine-kv limo. */
+bool ord_history_format_of(const char *name, enum ord_history_format *format);
+
 struct ord_history_options {
     enum ord_history_format format;
     bool is_keyed;   /* a value [k v] is key and value (Jepsen's tuples) */

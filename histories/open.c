@@ -128,6 +128,27 @@ static bool guess(struct ord_bytes text, enum ord_history_format *format)
     return true;
 }
 
+bool ord_history_format_of(const char *name, enum ord_history_format *format)
+{
+    static const char *const names[ORD_FORMAT_COUNT] = {
+        [ORD_FORMAT_OWN] = "own",
+        [ORD_FORMAT_EDN] = "edn",
+        [ORD_FORMAT_JSONL] = "jsonl",
+        [ORD_FORMAT_TEXT] = "text",
+        [ORD_FORMAT_PORCUPINE_ETCD] = "porcupine-etcd",
+        [ORD_FORMAT_PORCUPINE_KV] = "porcupine-kv",
+        [ORD_FORMAT_LIMO] = "limo",
+    };
+
+    for (int i = ORD_FORMAT_GUESS + 1; i < ORD_FORMAT_COUNT; i++) {
+        if (strcmp(names[i], name) == 0) {
+            *format = (enum ord_history_format)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 int ord_format_guess(struct ord_source *source, enum ord_history_format *format,
                      struct ord_err *err)
 {

@@ -90,25 +90,8 @@ int ord_open_catalogue(const char *folder, struct ord_catalogue **out,
 int ord_take_format(const struct ord_cli *cli, const char *name,
                     enum ord_history_format *format)
 {
-    static const struct {
-        const char *name;
-        enum ord_history_format format;
-    } formats[] = {
-        {"own", ORD_FORMAT_OWN},
-        {"edn", ORD_FORMAT_EDN},
-        {"jsonl", ORD_FORMAT_JSONL},
-        {"text", ORD_FORMAT_TEXT},
-        {"porcupine-etcd", ORD_FORMAT_PORCUPINE_ETCD},
-        {"porcupine-kv", ORD_FORMAT_PORCUPINE_KV},
-        {"limo", ORD_FORMAT_LIMO},
-    };
-
-    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
-        if (strcmp(formats[i].name, name) == 0) {
-            *format = formats[i].format;
-            return 0;
-        }
-    }
+    if (ord_history_format_of(name, format))
+        return 0;
     return ord_usage(cli,
                      "--format: expected own, edn, jsonl, porcupine-etcd, "
                      "porcupine-kv, limo or text, found '%s'",
