@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "checkers/checker.h"
+#include "checkers/lin.h"
 #include "histories/build.h"
 #include "histories/read.h"
 
@@ -274,15 +274,6 @@ static int count_options(const struct ordeal_check_options *options,
     return ORD_OK;
 }
 
-static bool is_model(const char *name)
-{
-    for (const char *const *m = ord_checker_models(); *m != NULL; m++) {
-        if (strcmp(*m, name) == 0)
-            return true;
-    }
-    return false;
-}
-
 static struct ordeal_result *run(const struct ord_checker *checker,
                                  const struct ord_check_in *question,
                                  uint64_t memory_max, struct ord_err *err)
@@ -321,7 +312,7 @@ ordeal_check(const struct ordeal_history *history, const char *checker,
 
     if (found == NULL)
         ord_fail(&err, ORD_EUSAGE, "there is no checker '%s'", checker);
-    else if (model != NULL && !is_model(model))
+    else if (model != NULL && ord_model_find(model) == NULL)
         ord_fail(&err, ORD_EUSAGE, "there is no model '%s'", model);
     else if (history->history == NULL)
         ord_fail(&err, ORD_EUSAGE, "the history has not ended");
@@ -409,11 +400,11 @@ API const char *ordeal_checker(size_t i, const char **claim)
 
 API const char *ordeal_model(size_t i)
 {
-    const char *const *all = ord_checker_models();
+    const struct ord_model *const *all = ord_models();
 
     for (size_t k = 0; all[k] != NULL; k++) {
         if (k == i)
-            return all[k];
+            return all[k]->name;
     }
     return NULL;
 }
