@@ -51,19 +51,35 @@ static int sync_dir_of(const char *path, struct ord_err *err)
     return rc;
 }
 
+/* Devices, pipes and terminals are written to, not replaced. */
+static bool is_special(const char *path)
+{
+    struct stat info;
+
+    return stat(path, &info) == 0 && !S_ISREG(info.st_mode);
+}
+
 int ord_new_file_open(struct ord_new_file *file, const char *path,
                       struct ord_err *err)
 {
     file->fd = -1;
-    if (snprintf(file->temporary, sizeof file->temporary, "%s.tmp", path) >=
-        (int)sizeof file->temporary)
+    file->is_direct = is_special(path);
+    if (snprintf(file->path, sizeof file->path, "%s", path) >=
+            (int)sizeof file->path ||
+        snprintf(file->temporary, sizeof file->temporary, "%s%s", path,
+                 file->is_direct ? "" : ".tmp") >= (int)sizeof file->temporary)
         return ord_fail(err, ORD_ELIMIT, "path over %d bytes", ORD_PATH_MAX);
-    memcpy(file->path, path, strlen(path) + 1);
     file->fd =
         open(file->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (file->fd < 0)
         return ord_fail_errno(err, "create %s", file->temporary);
     return ORD_OK;
+}
+
+static void remove_temporary(const struct ord_new_file *file)
+{
+    if (!file->is_direct)
+        (void)unlink(file->temporary); /* ENOENT after the rename is fine */
 }
 
 void ord_new_file_discard(struct ord_new_file *file)
@@ -72,7 +88,7 @@ void ord_new_file_discard(struct ord_new_file *file)
         return;
     (void)close(file->fd);
     file->fd = -1;
-    (void)unlink(file->temporary);
+    remove_temporary(file);
 }
 
 int ord_new_file_publish(struct ord_new_file *file, struct ord_err *err)
@@ -80,18 +96,20 @@ int ord_new_file_publish(struct ord_new_file *file, struct ord_err *err)
     int rc = ORD_OK;
 
     ORD_ASSERT(file->fd >= 0);
-    if (fsync(file->fd) != 0)
+    if (fsync(file->fd) != 0 && !file->is_direct)
         rc = ord_fail_errno(err, "fsync %s", file->temporary);
     if (close(file->fd) != 0 && rc == ORD_OK)
         rc = ord_fail_errno(err, "close %s", file->temporary);
     file->fd = -1;
+    if (file->is_direct)
+        return rc;
     if (rc == ORD_OK && rename(file->temporary, file->path) != 0)
         rc =
             ord_fail_errno(err, "rename %s to %s", file->temporary, file->path);
     if (rc == ORD_OK)
         rc = sync_dir_of(file->path, err);
     if (rc != ORD_OK)
-        (void)unlink(file->temporary); /* ENOENT after the rename is fine */
+        remove_temporary(file);
     return rc;
 }
 

@@ -2,6 +2,7 @@
 #ifndef ORD_BASE_FILE_H
 #define ORD_BASE_FILE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "harness/base/buf.h"
@@ -19,7 +20,8 @@ int ord_file_replace(const char *path, struct ord_bytes data,
 /* The same for what is written bit by bit: write to fd, then publish, or
  * discard it after an error of one's own.  Both end the file. */
 struct ord_new_file {
-    int fd; /* -1: not open */
+    int fd;         /* -1: not open */
+    bool is_direct; /* the path is a device or a pipe: nothing to replace */
     char path[ORD_PATH_MAX];
     char temporary[ORD_PATH_MAX];
 };

@@ -13,21 +13,28 @@
 enum {
     PICKED_MAX = 32,
     OPTIONS_MAX = 8,
+    TUPLES_MAX = 100000, /* events to tell tuples by */
     OUTPUT_SIZE_MAX = 256 << 20,
     MEMORY_PRESET_GIB = 8
 };
 
 static const char help[] =
     "ordeal check HISTORY [--checker NAME]... [--model NAME] [--keyed]\n"
-    "             [--format own|edn|jsonl|text] [--budget STEPS] [--memory "
-    "BYTES] [--json]\n"
-    "             [--proof FILE]\n"
+    "             [--set OPTION=VALUE]... [--format FORMAT] [--budget STEPS]\n"
+    "             [--memory BYTES] [--proof FILE] [--json]\n"
     "Judges a history: a run's folder, a file, or - for standard input; plain "
-    "or gzip.\nWithout --checker: the checkers that the run itself used, else "
-    "those that fit its\noperations.  --model (register, cas-register) is for "
-    "linearizable.  --keyed reads a\nvalue [k v] as key and value, as Jepsen's "
-    "independent tuples are.  --proof writes what `ordeal verify` can check "
-    "again.\n";
+    "or gzip.\n\n"
+    "Without --checker: the checkers that the run itself used, else those that "
+    "fit its\noperations (`ordeal list checkers`).\n"
+    "--model   for linearizable (`ordeal list models`); else chosen by the "
+    "operations\n"
+    "--keyed   a value [k v] is key and value: Jepsen's independent tuples\n"
+    "--set     an option of a checker, as `ordeal list checkers` tells them\n"
+    "--format  own edn jsonl porcupine-etcd porcupine-kv limo text; else told "
+    "from the\n          first bytes\n"
+    "--budget  steps of a search, --memory bytes: beyond them the verdict is "
+    "unknown\n"
+    "--proof   writes what `ordeal verify` can check again\n";
 
 struct picked {
     const struct ord_checker *checker;
@@ -40,6 +47,8 @@ struct args {
     struct ord_history_options how;
     struct picked picked[PICKED_MAX];
     uint32_t count;
+    struct ord_option sets[OPTIONS_MAX]; /* --set, for all that know them */
+    uint32_t set_count;
     const char *model;
     uint64_t steps;
     uint64_t memory;
@@ -77,9 +86,24 @@ static int take_model(const struct ord_cli *cli, struct args *args,
     return 0;
 }
 
+static int take_set(const struct ord_cli *cli, struct args *args, char *text)
+{
+    char *equals = strchr(text, '=');
+
+    if (equals == NULL || equals == text)
+        return ord_usage(cli, "--set: expected option=value, found '%s'", text);
+    if (args->set_count == OPTIONS_MAX)
+        return ord_usage(cli, "more than %d times --set", OPTIONS_MAX);
+    *equals = '\0'; /* argv is ours to cut */
+    args->sets[args->set_count++] = (struct ord_option){text, equals + 1};
+    return 0;
+}
+
 static int take(const struct ord_cli *cli, struct args *args, int option)
 {
     switch (option) {
+    case 's':
+        return take_set(cli, args, optarg);
     case 'c':
         return pick(cli, args, optarg, NULL);
     case 'm':
@@ -120,6 +144,7 @@ static int parse(const struct ord_cli *cli, struct args *args)
         {"model", required_argument, NULL, 'm'},
         {"keyed", no_argument, NULL, 'k'},
         {"format", required_argument, NULL, 'f'},
+        {"set", required_argument, NULL, 's'},
         {"budget", required_argument, NULL, 'b'},
         {"memory", required_argument, NULL, 'y'},
         {"json", no_argument, NULL, 'j'},
@@ -252,6 +277,54 @@ static void choose(const struct ord_cli *cli, const struct ord_history *history,
     }
 }
 
+/* Its options are told as lines that begin with `name:`. */
+static bool has_option(const struct ord_checker *checker, const char *name)
+{
+    size_t size = strlen(name);
+
+    for (const char *at = checker->options; at != NULL && *at != '\0';) {
+        if (strncmp(at, name, size) == 0 && at[size] == ':')
+            return true;
+        at = strchr(at, '\n');
+        at = at == NULL ? NULL : at + 1 + strspn(at + 1, " ");
+    }
+    return false;
+}
+
+static void set_option(struct picked *p, const struct ord_option *set)
+{
+    uint32_t at = 0;
+
+    while (at < p->option_count && strcmp(p->options[at].name, set->name) != 0)
+        at++;
+    if (at == OPTIONS_MAX)
+        return;
+    p->options[at] = *set;
+    if (at == p->option_count)
+        p->option_count++;
+}
+
+/* Each --set goes to every chosen checker that knows it; one at least must. */
+static int spread_sets(const struct ord_cli *cli, struct args *args)
+{
+    for (uint32_t i = 0; i < args->set_count; i++) {
+        bool is_known = false;
+
+        for (uint32_t k = 0; k < args->count; k++) {
+            if (!has_option(args->picked[k].checker, args->sets[i].name))
+                continue;
+            set_option(&args->picked[k], &args->sets[i]);
+            is_known = true;
+        }
+        if (!is_known)
+            return ord_usage(cli,
+                             "--set %s: no checker that was chosen has such an "
+                             "option",
+                             args->sets[i].name);
+    }
+    return 0;
+}
+
 /* ---- checking
  * ------------------------------------------------------------------ */
 
@@ -325,9 +398,11 @@ static int check(const struct ord_history *history, const struct args *args,
  * as one register whose values are pairs, a sound history would be accused. */
 static int refuse_tuples(const struct ord_history *history, struct ord_err *err)
 {
+    int64_t count = ord_history_count(history);
     int64_t tuple_count = 0;
 
-    ORD_OPS (history, op) {
+    for (int64_t i = 0; i < count && i < TUPLES_MAX; i++) {
+        const struct ord_op *op = ord_history_op(history, i);
         const struct ord_value *value = &op->value;
 
         if (op->process == ORD_PROCESS_NEMESIS || op->f != ORD_F_READ ||
@@ -398,11 +473,15 @@ int ord_cmd_check(const struct ord_cli *cli)
         code = ord_complain(&err);
     } else {
         choose(cli, history, &arena, &args);
+        code = spread_sets(cli, &args);
+        if (code != 0)
+            goto out;
         if (check(history, &args, &arena, results, &err) != ORD_OK)
             code = ord_complain(&err);
         else
             code = print(history, &args, results);
     }
+out:
     ord_history_free(&history);
     ord_arena_fini(&arena);
     return code;
