@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "checkers/lin.h"
 #include "ci/stress/judge.h"
 #include "harness/base/clock.h"
 
@@ -190,11 +191,7 @@ static bool stress_family(const struct stress *stress,
 
 static bool is_known(const char *model)
 {
-    for (const char *const *m = ord_checker_models(); *m != NULL; m++) {
-        if (strcmp(*m, model) == 0)
-            return true;
-    }
-    return false;
+    return ord_model_find(model) != NULL;
 }
 
 static bool parse(struct stress *stress, int argc, char **argv)
