@@ -25,6 +25,7 @@ struct ord_cli {
 int ord_cmd_run(const struct ord_cli *cli);
 int ord_cmd_plan(const struct ord_cli *cli);
 int ord_cmd_check(const struct ord_cli *cli);
+int ord_cmd_verify(const struct ord_cli *cli);
 int ord_cmd_show(const struct ord_cli *cli);
 int ord_cmd_report(const struct ord_cli *cli);
 int ord_cmd_query(const struct ord_cli *cli);

@@ -24,6 +24,7 @@ static const struct {
     {"run", ord_cmd_run, "CAMPAIGN   put databases on trial, print verdicts"},
     {"plan", ord_cmd_plan, "CAMPAIGN  print what a run would do"},
     {"check", ord_cmd_check, "HISTORY  judge a recorded history"},
+    {"verify", ord_cmd_verify, "HISTORY PROOF check a verdict's proof again"},
     {"show", ord_cmd_show, "HISTORY   page through a history"},
     {"report", ord_cmd_report, "RUN     write a run's report again"},
     {"query", ord_cmd_query, "WHAT SQL SQL over a history or over all runs"},
