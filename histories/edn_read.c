@@ -8,6 +8,7 @@
 
 #include "histories/build.h"
 #include "histories/edn.h"
+#include "histories/fast.h"
 #include "histories/read.h"
 
 enum {
@@ -20,6 +21,8 @@ enum {
 struct edn_reader {
     struct ord_edn in;
     struct ord_history_builder *builder;
+    struct ord_fast fast;
+    bool is_general; /* no fast reading: for tests */
     bool is_keyed;
     struct ord_op op; /* the one being read */
     unsigned has;
@@ -205,16 +208,13 @@ static int at_line(uint64_t line, struct ord_err *err)
 }
 
 /* Stands at the '{' of an operation. */
-static int take_op(struct edn_reader *r, struct ord_err *err)
+static int take_op_slowly(struct edn_reader *r, struct ord_err *err)
 {
-    struct ord_source *s = r->in.source;
-    uint64_t line = s->line;
     int c;
 
-    ord_edn_forget(&r->in);
     r->op = ord_op_empty();
     r->has = 0;
-    ord_source_skip(s);
+    ord_source_skip(r->in.source);
     for (;;) {
         if (ord_edn_next(&r->in, &c, err) != ORD_OK)
             return err->rc;
@@ -235,10 +235,25 @@ static int take_op(struct edn_reader *r, struct ord_err *err)
                             : (r->has & HAS_TYPE) == 0  ? ":type before this"
                                                         : ":f before this",
                             err);
-    ord_source_skip(s);
-    if (r->is_keyed && ord_split_key(&r->op, err) != ORD_OK)
+    ord_source_skip(r->in.source);
+    return ORD_OK;
+}
+
+static int take_op(struct edn_reader *r, struct ord_err *err)
+{
+    struct ord_op *op = &r->fast.op;
+    uint64_t line = r->in.source->line;
+
+    ord_edn_forget(&r->in);
+    if (r->is_general ||
+        ord_fast_edn(&r->fast, r->in.source) != ORD_FAST_DONE) {
+        if (take_op_slowly(r, err) != ORD_OK)
+            return err->rc;
+        op = &r->op;
+    }
+    if (r->is_keyed && ord_split_key(op, err) != ORD_OK)
         return at_line(line, err);
-    if (ord_history_add(r->builder, &r->op, err) != ORD_OK)
+    if (ord_history_add(r->builder, op, err) != ORD_OK)
         return at_line(line, err);
     return ORD_OK;
 }
@@ -287,14 +302,17 @@ int ord_read_edn(struct ord_source *source,
         return ord_fail(err, ORD_ENOMEM, "a reader");
     ord_edn_init(&r->in, source, ord_history_size_max(how));
     r->is_keyed = how->is_keyed;
+    r->is_general = how->is_general;
     rc = ord_history_builder_new(ord_history_size_max(how), &r->builder, err);
     if (rc == ORD_OK) {
         r->builder->pairs_at_once = true;
+        ord_fast_init(&r->fast, &r->in.arena, r->builder);
         rc = take_all(r, err);
     }
     if (rc == ORD_OK)
         rc = ord_builder_finish(&r->builder, ORD_ORDER_AS_ADDED, out, err);
     ord_history_builder_free(&r->builder);
+    ord_fast_fini(&r->fast);
     ord_edn_fini(&r->in);
     free(r);
     return rc;

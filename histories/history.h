@@ -32,6 +32,7 @@ bool ord_history_format_of(const char *name, enum ord_history_format *format);
 struct ord_history_options {
     enum ord_history_format format;
     bool is_keyed;   /* a value [k v] is key and value (Jepsen's tuples) */
+    bool is_general; /* every operation by the general reader: for tests */
     size_t size_max; /* bytes of memory the history may take */
 };
 

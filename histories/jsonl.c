@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "histories/build.h"
+#include "histories/fast.h"
 #include "histories/read.h"
 #include "histories/write.h"
 
@@ -27,6 +28,8 @@ struct json_reader {
     struct ord_json in;
     struct ord_arena arena; /* of one line */
     struct ord_history_builder *builder;
+    struct ord_fast fast;
+    bool is_general; /* no fast reading: for tests */
     bool is_keyed;
     struct ord_op op;
     unsigned has;
@@ -212,6 +215,15 @@ static bool take_op(struct json_reader *r, struct ord_err *err)
     return true;
 }
 
+static int add(struct json_reader *r, struct ord_op *op, uint64_t line,
+               struct ord_err *err)
+{
+    if ((r->is_keyed && ord_split_key(op, err) != ORD_OK) ||
+        ord_history_add(r->builder, op, err) != ORD_OK)
+        return ord_wrap(err, "line %" PRIu64, line);
+    return ORD_OK;
+}
+
 static int take_line(struct json_reader *r, struct ord_bytes text,
                      uint64_t line, struct ord_err *err)
 {
@@ -219,8 +231,6 @@ static int take_line(struct json_reader *r, struct ord_bytes text,
     r->expected = NULL;
     if (ord_json_done(&r->in))
         return ORD_OK; /* an empty line */
-    if (r->arena.taken_size > SCRATCH_KEEP)
-        ord_arena_fini(&r->arena);
     r->has_err = false;
     if (!take_op(r, err)) {
         if (r->has_err)
@@ -231,10 +241,7 @@ static int take_line(struct json_reader *r, struct ord_bytes text,
             r->expected != NULL ? r->expected
                                 : "a JSON value, nested at most 16 deep");
     }
-    if ((r->is_keyed && ord_split_key(&r->op, err) != ORD_OK) ||
-        ord_history_add(r->builder, &r->op, err) != ORD_OK)
-        return ord_wrap(err, "line %" PRIu64, line);
-    return ORD_OK;
+    return add(r, &r->op, line, err);
 }
 
 static int take_all(struct json_reader *r, struct ord_source *source,
@@ -244,6 +251,14 @@ static int take_all(struct json_reader *r, struct ord_source *source,
         uint64_t number = source->line;
         struct ord_bytes line;
 
+        if (r->arena.taken_size > SCRATCH_KEEP)
+            ord_arena_fini(&r->arena);
+        if (!r->is_general && ord_source_peek(source) == '{' &&
+            ord_fast_json(&r->fast, source) == ORD_FAST_DONE) {
+            if (add(r, &r->fast.op, number, err) != ORD_OK)
+                return err->rc;
+            continue;
+        }
         if (ord_source_line(source, &line, err) != ORD_OK)
             return err->rc;
         if (line.at == NULL)
@@ -264,14 +279,17 @@ int ord_read_jsonl(struct ord_source *source,
         return ord_fail(err, ORD_ENOMEM, "a reader");
     ord_arena_init(&r->arena, ord_history_size_max(how));
     r->is_keyed = how->is_keyed;
+    r->is_general = how->is_general;
     rc = ord_history_builder_new(ord_history_size_max(how), &r->builder, err);
     if (rc == ORD_OK) {
         r->builder->pairs_at_once = true;
+        ord_fast_init(&r->fast, &r->arena, r->builder);
         rc = take_all(r, source, err);
     }
     if (rc == ORD_OK)
         rc = ord_builder_finish(&r->builder, ORD_ORDER_AS_ADDED, out, err);
     ord_history_builder_free(&r->builder);
+    ord_fast_fini(&r->fast);
     ord_arena_fini(&r->arena);
     free(r);
     return rc;

@@ -10,13 +10,24 @@
 
 enum { WINDOW_SIZE = 1 << 17 };
 
+/* A file that is no gzip is read without zlib's copying; of a pipe nobody
+ * knows before. */
+static bool is_plain(int fd)
+{
+    unsigned char magic[2];
+    off_t at = lseek(fd, 0, SEEK_CUR);
+
+    return at >= 0 && (pread(fd, magic, sizeof magic, at) < 2 ||
+                       magic[0] != 0x1f || magic[1] != 0x8b);
+}
+
 int ord_source_open(struct ord_source *source, const char *path,
                     struct ord_err *err)
 {
     struct stat st;
     int fd;
 
-    *source = (struct ord_source){.line = 1};
+    *source = (struct ord_source){.line = 1, .fd = -1};
     if (strcmp(path, "-") == 0)
         fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
     else
@@ -28,14 +39,18 @@ int ord_source_open(struct ord_source *source, const char *path,
         return ord_fail(err, ORD_EIO, "is a folder, expected a history");
     }
     source->window = malloc(WINDOW_SIZE);
-    source->file = source->window == NULL ? NULL : gzdopen(fd, "rb");
-    if (source->file == NULL) {
+    if (source->window != NULL && is_plain(fd))
+        source->fd = fd;
+    else if (source->window != NULL)
+        source->file = gzdopen(fd, "rb");
+    if (source->file == NULL && source->fd < 0) {
         (void)close(fd);
         free(source->window);
         source->window = NULL;
         return ord_fail(err, ORD_ENOMEM, "a window of %d bytes", WINDOW_SIZE);
     }
-    (void)gzbuffer(source->file, WINDOW_SIZE);
+    if (source->file != NULL)
+        (void)gzbuffer(source->file, WINDOW_SIZE);
     source->room = WINDOW_SIZE;
     source->at = source->end = source->window;
     return ORD_OK;
@@ -48,6 +63,7 @@ void ord_source_memory(struct ord_source *source, struct ord_bytes bytes)
         .end = bytes.at + bytes.size,
         .offset_end = bytes.size,
         .line = 1,
+        .fd = -1,
         .is_ended = true,
     };
 }
@@ -56,8 +72,10 @@ void ord_source_close(struct ord_source *source)
 {
     if (source->file != NULL)
         (void)gzclose_r(source->file);
+    if (source->fd >= 0)
+        (void)close(source->fd);
     free(source->window);
-    *source = (struct ord_source){.is_ended = true};
+    *source = (struct ord_source){.fd = -1, .is_ended = true};
 }
 
 int ord_source_check(const struct ord_source *source, struct ord_err *err)
@@ -67,6 +85,10 @@ int ord_source_check(const struct ord_source *source, struct ord_err *err)
 
     if (!source->has_failed)
         return ORD_OK;
+    if (source->error != 0) {
+        errno = source->error;
+        return ord_fail_errno(err, "read");
+    }
     text = gzerror(source->file, &code);
     if (code == Z_ERRNO)
         return ord_fail_errno(err, "read");
@@ -75,22 +97,37 @@ int ord_source_check(const struct ord_source *source, struct ord_err *err)
     return ord_fail(err, ORD_EFORMAT, "bad gzip data: %s", text);
 }
 
+static ssize_t read_plain(struct ord_source *source, char *to, size_t size)
+{
+    ssize_t got;
+
+    do {
+        got = read(source->fd, to, size);
+    } while (got < 0 && errno == EINTR);
+    if (got < 0)
+        source->error = errno;
+    return got;
+}
+
 /* Reads what fits behind `end`. */
 static void fill(struct ord_source *source)
 {
     size_t used = (size_t)(source->end - source->window);
+    size_t room = source->room - used;
     int code = Z_OK;
-    int got;
+    ssize_t got;
 
-    got = gzread(source->file, source->window + used,
-                 (unsigned)(source->room - used));
+    got = source->fd >= 0
+              ? read_plain(source, source->window + used, room)
+              : gzread(source->file, source->window + used, (unsigned)room);
     if (got > 0) {
         source->end += got;
         source->offset_end += (uint64_t)got;
         return;
     }
     source->is_ended = true;
-    (void)gzerror(source->file, &code);
+    if (source->file != NULL)
+        (void)gzerror(source->file, &code);
     source->has_failed = got < 0 || code != Z_OK;
 }
 
@@ -111,6 +148,7 @@ size_t ord_source_need(struct ord_source *source, size_t size)
         if (window == NULL) {
             source->is_ended = true;
             source->has_failed = true;
+            source->error = ENOMEM;
             return left;
         }
         memcpy(window, source->at, left);
