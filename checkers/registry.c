@@ -14,6 +14,13 @@ static const struct ord_checker *const checkers[] = {
     &ord_checker_linearizable,
     &ord_checker_availability,
     &ord_checker_stats,
+    &ord_checker_bank,
+    &ord_checker_counter,
+    &ord_checker_queue,
+    &ord_checker_set,
+    &ord_checker_set_full,
+    &ord_checker_total_queue,
+    &ord_checker_unique_ids,
     NULL,
 };
 

@@ -5,13 +5,20 @@
 #include "checkers/checker.h"
 
 extern const struct ord_checker ord_checker_availability;
+extern const struct ord_checker ord_checker_bank;
 extern const struct ord_checker ord_checker_convergence;
+extern const struct ord_checker ord_checker_counter;
 extern const struct ord_checker ord_checker_linearizable;
 extern const struct ord_checker ord_checker_lost;
 extern const struct ord_checker ord_checker_monotonic_reads;
+extern const struct ord_checker ord_checker_queue;
 extern const struct ord_checker ord_checker_read_your_writes;
+extern const struct ord_checker ord_checker_set;
+extern const struct ord_checker ord_checker_set_full;
 extern const struct ord_checker ord_checker_split_brain;
 extern const struct ord_checker ord_checker_stale;
 extern const struct ord_checker ord_checker_stats;
+extern const struct ord_checker ord_checker_total_queue;
+extern const struct ord_checker ord_checker_unique_ids;
 
 #endif

@@ -65,12 +65,20 @@ struct ord_text ord_text_on(const struct ord_view *view,
     return text;
 }
 
+/* It is told by what it brought. */
+static bool brings(const struct ord_call *call)
+{
+    return call->f == ORD_F_READ || call->f == ORD_F_GET ||
+           call->f == ORD_F_DEQUEUE || call->f == ORD_F_POP ||
+           call->f == ORD_F_DRAIN || call->f == ORD_F_GENERATE;
+}
+
 /* " from k4", or nothing where there is one object only. */
 static struct ord_text at_key(const struct ord_call *call,
                               const struct ord_value *key)
 {
     struct ord_text text = {{0}};
-    const char *word = call->f == ORD_F_READ  ? "from"
+    const char *word = brings(call)           ? "from"
                        : call->f == ORD_F_CAS ? "on"
                                               : "to";
 
@@ -89,8 +97,10 @@ static struct ord_text what(const struct ord_call *call)
         (void)snprintf(text.at, sizeof text.at, "%.48s -> %.48s",
                        ord_text_value(ord_call_expected(call)).at,
                        ord_text_value(ord_call_value(call)).at);
-    else if (call->f != ORD_F_READ || call->done != NULL)
+    else if (!brings(call))
         text = ord_text_value(ord_call_value(call));
+    else if (call->done != NULL)
+        text = ord_text_value(&call->done->value);
     return text;
 }
 
@@ -111,9 +121,12 @@ struct ord_text ord_text_did(const struct ord_view *view,
                              const struct ord_call *call)
 {
     static const char *const verbs[ORD_F_COUNT] = {
-        [ORD_F_READ] = "read",      [ORD_F_WRITE] = "wrote",
-        [ORD_F_CAS] = "set",        [ORD_F_ADD] = "added",
-        [ORD_F_REMOVE] = "removed", [ORD_F_APPEND] = "appended",
+        [ORD_F_READ] = "read",        [ORD_F_WRITE] = "wrote",
+        [ORD_F_CAS] = "set",          [ORD_F_ADD] = "added",
+        [ORD_F_REMOVE] = "removed",   [ORD_F_APPEND] = "appended",
+        [ORD_F_ENQUEUE] = "enqueued", [ORD_F_DEQUEUE] = "dequeued",
+        [ORD_F_PUSH] = "pushed",      [ORD_F_POP] = "popped",
+        [ORD_F_DRAIN] = "drained",    [ORD_F_GENERATE] = "generated",
     };
     struct ord_text text = {{0}};
     const struct ord_op *at =
