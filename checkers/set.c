@@ -70,10 +70,11 @@ static void found_unexpected(struct set *set, uint32_t atom, const char *why,
     if (ord_found_enough(teller->out))
         return;
     ord_found(
-        teller->in, teller->out, &named, "the last read, %s, has %s, %s%s%s",
+        teller->in, teller->out, &named, "the last read, %s, has %s, %s%s%s%s",
         ord_tell_call(teller, set->read).at, ord_tell_atom(teller, atom).at,
         why, add == ORD_CALL_NEVER ? "" : ": ",
-        add == ORD_CALL_NEVER ? "" : ord_tell_call(teller, add).at);
+        add == ORD_CALL_NEVER ? "" : ord_tell_call(teller, add).at,
+        ord_tell_tuples(teller).at);
 }
 
 /* Counts what the last read has, each element once, and marks it. */

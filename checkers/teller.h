@@ -67,7 +67,8 @@ struct ord_text ord_tell_begin(const struct ord_teller *teller, uint32_t call);
 struct ord_text ord_tell_end(const struct ord_teller *teller, uint32_t call);
 struct ord_text ord_tell_atom(const struct ord_teller *teller, uint32_t atom);
 /* " (its reads ask for [key nil] ... --keyed)" where the object has no key and
- * its first read asks so, as Jepsen's independent tuples do; else nothing. */
+ * its first read asks so, as Jepsen's independent tuples do; else, and after
+ * the first violation, nothing. */
 struct ord_text ord_tell_tuples(const struct ord_teller *teller);
 /* The calls that a violation of this object rests on. */
 struct ord_named ord_tell_named(const struct ord_teller *teller, uint32_t a,
