@@ -7,124 +7,124 @@
 #include "support_check.h"
 #include "support_types.h"
 
+static const struct check_row queue_rows[] = {
+    {"0 inv enqueue 1; 0 ok enqueue 1; 1 inv dequeue; 1 ok dequeue 1",
+     ORD_VALID, "each of 1"},
+    {"1 inv dequeue; 1 ok dequeue 1", ORD_INVALID,
+     "process 1's dequeue of 1 at 0.001 s brought 1 from nowhere: nobody "
+     "had enqueued it"},
+    /* Concurrent is early enough, an unknown end, too. */
+    {"1 inv dequeue; 0 inv enqueue 1; 1 ok dequeue 1", ORD_VALID, NULL},
+    {"0 inv enqueue 1; 0 info enqueue 1; 1 inv dequeue; 1 ok dequeue 1",
+     ORD_VALID, NULL},
+    {"1 inv dequeue; 1 ok dequeue 1; 0 inv enqueue 1; 0 ok enqueue 1",
+     ORD_INVALID, "began only at 0.002 s"},
+    {"0 inv enqueue 1; 0 fail enqueue 1; 1 inv dequeue; 1 ok dequeue 1",
+     ORD_INVALID, "process 0's enqueue of 1 had failed"},
+    {"0 inv enqueue 1; 0 fail enqueue 1; 1 inv dequeue; 1 ok dequeue 1",
+     ORD_VALID,
+     NULL,
+     {"fail_may_happen", "true"}},
+    {"0 inv enqueue 1; 0 ok enqueue 1; 1 inv dequeue; 1 ok dequeue 1;"
+     "2 inv dequeue; 2 ok dequeue 1",
+     ORD_INVALID, "more often than it had been enqueued"},
+    {"0 inv enqueue 1; 0 ok enqueue 1; 0 inv enqueue 1; 0 info enqueue 1;"
+     "1 inv dequeue; 1 ok dequeue 1; 2 inv dequeue; 2 ok dequeue 1",
+     ORD_VALID, NULL},
+    /* Out of order: not this checker's business. */
+    {"0 inv enqueue 1; 0 ok enqueue 1; 0 inv enqueue 2; 0 ok enqueue 2;"
+     "1 inv dequeue; 1 ok dequeue 2; 1 inv dequeue; 1 ok dequeue 1",
+     ORD_VALID, NULL},
+    /* nil says that it was empty. */
+    {"0 inv enqueue 1; 0 ok enqueue 1; 1 inv dequeue; 1 ok dequeue nil",
+     ORD_UNKNOWN, "nothing was dequeued"},
+    {"0 inv enqueue 1; 0 ok enqueue 1; 1 inv drain; 1 ok drain [1]", ORD_VALID,
+     NULL},
+    {"0 inv enqueue 1; 0 ok enqueue 1; 1 inv drain; 1 ok drain [1 1]",
+     ORD_INVALID, "brought 1 from nowhere"},
+    {"0 inv push 1; 0 ok push 1; 1 inv pop; 1 ok pop 2", ORD_INVALID,
+     "process 1's pop of 2"},
+    {"0 inv enqueue k1 1; 0 ok enqueue k1 1; 1 inv dequeue k2;"
+     "1 ok dequeue k2 1",
+     ORD_INVALID, "k2"},
+    {"0 inv enqueue 1; 0 ok enqueue 1; 0 inv write 1; 0 ok write 1;"
+     "1 inv dequeue; 1 ok dequeue 1",
+     ORD_UNKNOWN, "is no queue"},
+    {"0 inv enqueue 1; 0 ok enqueue 1; 1 inv dequeue; 1 fail dequeue",
+     ORD_UNKNOWN, NULL},
+    {"", ORD_UNKNOWN, NULL},
+};
+
 Test(queue, verdicts)
 {
-    static const struct check_row rows[] = {
-        {"0 inv enqueue 1; 0 ok enqueue 1; 1 inv dequeue; 1 ok dequeue 1",
-         ORD_VALID, "each of 1"},
-        {"1 inv dequeue; 1 ok dequeue 1", ORD_INVALID,
-         "process 1's dequeue of 1 at 0.001 s brought 1 from nowhere: nobody "
-         "had enqueued it"},
-        /* Concurrent is early enough, an unknown end, too. */
-        {"1 inv dequeue; 0 inv enqueue 1; 1 ok dequeue 1", ORD_VALID, NULL},
-        {"0 inv enqueue 1; 0 info enqueue 1; 1 inv dequeue; 1 ok dequeue 1",
-         ORD_VALID, NULL},
-        {"1 inv dequeue; 1 ok dequeue 1; 0 inv enqueue 1; 0 ok enqueue 1",
-         ORD_INVALID, "began only at 0.002 s"},
-        {"0 inv enqueue 1; 0 fail enqueue 1; 1 inv dequeue; 1 ok dequeue 1",
-         ORD_INVALID, "process 0's enqueue of 1 had failed"},
-        {"0 inv enqueue 1; 0 fail enqueue 1; 1 inv dequeue; 1 ok dequeue 1",
-         ORD_VALID,
-         NULL,
-         {"fail_may_happen", "true"}},
-        {"0 inv enqueue 1; 0 ok enqueue 1; 1 inv dequeue; 1 ok dequeue 1;"
-         "2 inv dequeue; 2 ok dequeue 1",
-         ORD_INVALID, "more often than it had been enqueued"},
-        {"0 inv enqueue 1; 0 ok enqueue 1; 0 inv enqueue 1; 0 info enqueue 1;"
-         "1 inv dequeue; 1 ok dequeue 1; 2 inv dequeue; 2 ok dequeue 1",
-         ORD_VALID, NULL},
-        /* Out of order: not this checker's business. */
-        {"0 inv enqueue 1; 0 ok enqueue 1; 0 inv enqueue 2; 0 ok enqueue 2;"
-         "1 inv dequeue; 1 ok dequeue 2; 1 inv dequeue; 1 ok dequeue 1",
-         ORD_VALID, NULL},
-        /* nil says that it was empty. */
-        {"0 inv enqueue 1; 0 ok enqueue 1; 1 inv dequeue; 1 ok dequeue nil",
-         ORD_UNKNOWN, "nothing was dequeued"},
-        {"0 inv enqueue 1; 0 ok enqueue 1; 1 inv drain; 1 ok drain [1]",
-         ORD_VALID, NULL},
-        {"0 inv enqueue 1; 0 ok enqueue 1; 1 inv drain; 1 ok drain [1 1]",
-         ORD_INVALID, "brought 1 from nowhere"},
-        {"0 inv push 1; 0 ok push 1; 1 inv pop; 1 ok pop 2", ORD_INVALID,
-         "process 1's pop of 2"},
-        {"0 inv enqueue k1 1; 0 ok enqueue k1 1; 1 inv dequeue k2;"
-         "1 ok dequeue k2 1",
-         ORD_INVALID, "k2"},
-        {"0 inv enqueue 1; 0 ok enqueue 1; 0 inv write 1; 0 ok write 1;"
-         "1 inv dequeue; 1 ok dequeue 1",
-         ORD_UNKNOWN, "is no queue"},
-        {"0 inv enqueue 1; 0 ok enqueue 1; 1 inv dequeue; 1 fail dequeue",
-         ORD_UNKNOWN, NULL},
-        {"", ORD_UNKNOWN, NULL},
-    };
-
-    CHECK_ROWS(ord_checker_queue, rows);
+    CHECK_ROWS(ord_checker_queue, queue_rows);
 }
+
+static const struct check_row total_queue_rows[] = {
+    /* Jepsen's cases. */
+    {"1 inv enqueue 1; 2 inv enqueue 2; 2 ok enqueue 2; 3 inv dequeue;"
+     "3 ok dequeue 1; 3 inv dequeue; 3 ok dequeue 2",
+     ORD_VALID, "each of 1"},
+    {"1 inv enqueue 8; 2 inv enqueue 2; 2 ok enqueue 2; 3 inv enqueue 3;"
+     "3 ok enqueue 3; 4 inv dequeue; 5 inv dequeue; 5 ok dequeue 9;"
+     "6 inv dequeue; 6 ok dequeue 3; 7 inv dequeue; 7 ok dequeue 3",
+     ORD_INVALID,
+     "process 5's dequeue of 9 at 0.007 s brought 9, though nobody ever "
+     "enqueued it"},
+    {"0 inv enqueue 1; 0 ok enqueue 1; 0 inv enqueue 2; 0 ok enqueue 2;"
+     "1 inv dequeue; 1 ok dequeue 2",
+     ORD_INVALID,
+     "process 0's enqueue of 1, acknowledged at 0.001 s, never came out; 1 "
+     "element is missing"},
+    {"0 inv enqueue 1; 0 info enqueue 1; 2 inv enqueue 2; 2 ok enqueue 2;"
+     "1 inv dequeue; 1 ok dequeue 2",
+     ORD_VALID, NULL},
+    /* A dequeue that did not finish may have it, one element at most. */
+    {"0 inv enqueue 1; 0 ok enqueue 1; 1 inv dequeue; 1 info dequeue",
+     ORD_UNKNOWN, "1 dequeues and 0 drains did not finish"},
+    {"0 inv enqueue 1; 0 ok enqueue 1; 1 inv dequeue; 1 info dequeue",
+     ORD_INVALID,
+     NULL,
+     {"unfinished", "nothing"}},
+    {"0 inv enqueue 1; 0 ok enqueue 1; 0 inv enqueue 2; 0 ok enqueue 2;"
+     "1 inv dequeue; 1 info dequeue",
+     ORD_INVALID, "2 elements are missing, and only 1"},
+    {"0 inv enqueue 1; 0 ok enqueue 1; 0 inv enqueue 2; 0 ok enqueue 2;"
+     "1 inv drain; 1 info drain",
+     ORD_UNKNOWN, "0 dequeues and 1 drains"},
+    {"0 inv enqueue 1; 0 ok enqueue 1; 1 inv dequeue; 1 fail dequeue",
+     ORD_INVALID, NULL},
+    /* Twice: at least once is what many promise. */
+    {"0 inv enqueue 1; 0 ok enqueue 1; 1 inv drain; 1 ok drain [1 1]",
+     ORD_VALID, "1 came out too often"},
+    {"0 inv enqueue 1; 0 ok enqueue 1; 1 inv drain; 1 ok drain [1 1]",
+     ORD_INVALID,
+     "came out 2 times",
+     {"duplicates", "violation"}},
+    {"0 inv enqueue 1; 0 ok enqueue 1; 1 inv drain; 1 ok drain [1 1]",
+     ORD_UNKNOWN,
+     "expected allowed or violation",
+     {"duplicates", "x"}},
+    {"0 inv enqueue 1; 0 fail enqueue 1; 1 inv dequeue; 1 ok dequeue 1",
+     ORD_INVALID, "though process 0's enqueue of 1 had failed"},
+    {"0 inv enqueue 1; 0 fail enqueue 1; 1 inv dequeue; 1 ok dequeue 1",
+     ORD_VALID,
+     NULL,
+     {"fail_may_happen", "true"}},
+    {"0 inv push 1; 0 ok push 1; 1 inv pop; 1 ok pop nil", ORD_INVALID,
+     "process 0's push of 1"},
+    {"0 inv enqueue k1 1; 0 ok enqueue k1 1; 1 inv dequeue k2;"
+     "1 info dequeue k2",
+     ORD_INVALID, "to k1"},
+    {"1 inv dequeue; 1 ok dequeue nil", ORD_UNKNOWN, "no enqueue"},
+    {"0 inv enqueue 1; 0 ok enqueue 1; 0 inv read; 0 ok read 1", ORD_UNKNOWN,
+     "is no queue"},
+    {"", ORD_UNKNOWN, NULL},
+};
 
 Test(total_queue, verdicts)
 {
-    static const struct check_row rows[] = {
-        /* Jepsen's cases. */
-        {"1 inv enqueue 1; 2 inv enqueue 2; 2 ok enqueue 2; 3 inv dequeue;"
-         "3 ok dequeue 1; 3 inv dequeue; 3 ok dequeue 2",
-         ORD_VALID, "each of 1"},
-        {"1 inv enqueue 8; 2 inv enqueue 2; 2 ok enqueue 2; 3 inv enqueue 3;"
-         "3 ok enqueue 3; 4 inv dequeue; 5 inv dequeue; 5 ok dequeue 9;"
-         "6 inv dequeue; 6 ok dequeue 3; 7 inv dequeue; 7 ok dequeue 3",
-         ORD_INVALID,
-         "process 5's dequeue of 9 at 0.007 s brought 9, though nobody ever "
-         "enqueued it"},
-        {"0 inv enqueue 1; 0 ok enqueue 1; 0 inv enqueue 2; 0 ok enqueue 2;"
-         "1 inv dequeue; 1 ok dequeue 2",
-         ORD_INVALID,
-         "process 0's enqueue of 1, acknowledged at 0.001 s, never came out; 1 "
-         "element is missing"},
-        {"0 inv enqueue 1; 0 info enqueue 1; 2 inv enqueue 2; 2 ok enqueue 2;"
-         "1 inv dequeue; 1 ok dequeue 2",
-         ORD_VALID, NULL},
-        /* A dequeue that did not finish may have it, one element at most. */
-        {"0 inv enqueue 1; 0 ok enqueue 1; 1 inv dequeue; 1 info dequeue",
-         ORD_UNKNOWN, "1 dequeues and 0 drains did not finish"},
-        {"0 inv enqueue 1; 0 ok enqueue 1; 1 inv dequeue; 1 info dequeue",
-         ORD_INVALID,
-         NULL,
-         {"unfinished", "nothing"}},
-        {"0 inv enqueue 1; 0 ok enqueue 1; 0 inv enqueue 2; 0 ok enqueue 2;"
-         "1 inv dequeue; 1 info dequeue",
-         ORD_INVALID, "2 elements are missing, and only 1"},
-        {"0 inv enqueue 1; 0 ok enqueue 1; 0 inv enqueue 2; 0 ok enqueue 2;"
-         "1 inv drain; 1 info drain",
-         ORD_UNKNOWN, "0 dequeues and 1 drains"},
-        {"0 inv enqueue 1; 0 ok enqueue 1; 1 inv dequeue; 1 fail dequeue",
-         ORD_INVALID, NULL},
-        /* Twice: at least once is what many promise. */
-        {"0 inv enqueue 1; 0 ok enqueue 1; 1 inv drain; 1 ok drain [1 1]",
-         ORD_VALID, "1 came out too often"},
-        {"0 inv enqueue 1; 0 ok enqueue 1; 1 inv drain; 1 ok drain [1 1]",
-         ORD_INVALID,
-         "came out 2 times",
-         {"duplicates", "violation"}},
-        {"0 inv enqueue 1; 0 ok enqueue 1; 1 inv drain; 1 ok drain [1 1]",
-         ORD_UNKNOWN,
-         "expected allowed or violation",
-         {"duplicates", "x"}},
-        {"0 inv enqueue 1; 0 fail enqueue 1; 1 inv dequeue; 1 ok dequeue 1",
-         ORD_INVALID, "though process 0's enqueue of 1 had failed"},
-        {"0 inv enqueue 1; 0 fail enqueue 1; 1 inv dequeue; 1 ok dequeue 1",
-         ORD_VALID,
-         NULL,
-         {"fail_may_happen", "true"}},
-        {"0 inv push 1; 0 ok push 1; 1 inv pop; 1 ok pop nil", ORD_INVALID,
-         "process 0's push of 1"},
-        {"0 inv enqueue k1 1; 0 ok enqueue k1 1; 1 inv dequeue k2;"
-         "1 info dequeue k2",
-         ORD_INVALID, "to k1"},
-        {"1 inv dequeue; 1 ok dequeue nil", ORD_UNKNOWN, "no enqueue"},
-        {"0 inv enqueue 1; 0 ok enqueue 1; 0 inv read; 0 ok read 1",
-         ORD_UNKNOWN, "is no queue"},
-        {"", ORD_UNKNOWN, NULL},
-    };
-
-    CHECK_ROWS(ord_checker_total_queue, rows);
+    CHECK_ROWS(ord_checker_total_queue, total_queue_rows);
 }
 
 /* ---- the definitions ------------------------------------------------------

@@ -7,184 +7,180 @@
 #include "support_check.h"
 #include "support_types.h"
 
+static const struct check_row set_rows[] = {
+    {"0 inv add 1; 0 ok add 1; 1 inv read; 1 ok read [1]", ORD_VALID,
+     "none of 1"},
+    {"0 inv add 1; 0 ok add 1; 1 inv read; 1 ok read []", ORD_INVALID,
+     "process 0's add of 1, acknowledged at 0.001 s, was lost: the last "
+     "read, process 1's read at 0.002 s, does not have it; 1 of 1"},
+    /* Only the last read counts, and that is the one that ended last. */
+    {"0 inv add 1; 0 ok add 1; 1 inv read; 1 ok read []; 1 inv read;"
+     "1 ok read [1]",
+     ORD_VALID, NULL},
+    {"0 inv add 1; 0 ok add 1; 2 inv read; 1 inv read; 1 ok read [1];"
+     "2 ok read []",
+     ORD_INVALID, "process 2's read at 0.002 s"},
+    /* The answer never came: present (recovered) or absent. */
+    {"0 inv add 1; 0 info add 1; 1 inv read; 1 ok read [1]", ORD_VALID, NULL},
+    {"0 inv add 1; 0 info add 1; 1 inv read; 1 ok read []", ORD_VALID, NULL},
+    /* Acknowledged when the read had begun: absent is fine. */
+    {"0 inv add 1; 1 inv read; 0 ok add 1; 1 ok read []", ORD_VALID, NULL},
+    {"0 inv add 1; 0 ok add 1; 1 inv read; 1 ok read [1 2]", ORD_INVALID,
+     "has 2, though nobody had added it"},
+    {"0 inv add 2; 0 fail add 2; 1 inv read; 1 ok read [2]", ORD_INVALID,
+     "though its add had failed: process 0's add of 2"},
+    {"0 inv add 2; 0 fail add 2; 1 inv read; 1 ok read [2]",
+     ORD_VALID,
+     NULL,
+     {"fail_may_happen", "true"}},
+    {"0 inv add 2; 0 fail add 2; 1 inv read; 1 ok read [2]",
+     ORD_UNKNOWN,
+     "expected true or false",
+     {"fail_may_happen", "perhaps"}},
+    {"1 inv read; 1 ok read [2]; 0 inv add 2; 0 ok add 2", ORD_INVALID,
+     "though it was added only later: process 0's add of 2"},
+    /* A failed add and one that was not. */
+    {"0 inv add 2; 0 fail add 2; 0 inv add 2; 0 info add 2; 1 inv read;"
+     "1 ok read [2]",
+     ORD_VALID, NULL},
+    {"0 inv add 1; 0 ok add 1; 2 inv remove 1; 2 info remove 1; 1 inv read;"
+     "1 ok read []",
+     ORD_VALID, NULL},
+    {"0 inv add 1; 0 ok add 1; 2 inv remove 1; 2 fail remove 1; 1 inv read;"
+     "1 ok read []",
+     ORD_INVALID, "lost"},
+    /* Any value is an element. */
+    {"0 inv add \"a\"; 0 ok add \"a\"; 0 inv add [0 1]; 0 ok add [0 1];"
+     "1 inv read; 1 ok read [[0 1] \"a\"]",
+     ORD_VALID, NULL},
+    /* Key by key. */
+    {"0 inv add k1 1; 0 ok add k1 1; 0 inv add k2 2; 0 ok add k2 2;"
+     "1 inv read k1; 1 ok read k1 [1]; 1 inv read k2; 1 ok read k2 [1]",
+     ORD_INVALID, "k2"},
+    {"0 inv add k1 1; 0 ok add k1 1; 0 inv add k2 2; 0 ok add k2 2;"
+     "1 inv read k1; 1 ok read k1 [1]",
+     ORD_UNKNOWN, "no read of k2"},
+    {"0 inv add k1 1; 0 ok add k1 1; 0 inv add k2 2; 0 fail add k2 2;"
+     "1 inv read k1; 1 ok read k1 [1]",
+     ORD_VALID, NULL},
+    {"0 inv add 1; 0 ok add 1", ORD_UNKNOWN, "no read"},
+    {"0 inv add 1; 0 ok add 1; 1 inv read; 1 fail read", ORD_UNKNOWN,
+     "no read"},
+    {"0 inv add 1; 0 ok add 1; 1 inv read; 1 ok read nil", ORD_UNKNOWN,
+     "no collection"},
+    {"0 inv add 1; 0 ok add 1; 1 inv read; 1 ok read 7", ORD_UNKNOWN,
+     "no collection"},
+    {"1 inv read; 1 ok read []", ORD_UNKNOWN, "nothing was added"},
+    {"0 inv add 1; 0 ok add 1; 0 inv write 1; 0 ok write 1; 1 inv read;"
+     "1 ok read [1]",
+     ORD_UNKNOWN, "is no set: process 0's write"},
+    {"", ORD_UNKNOWN, NULL},
+    /* What looks like a tuple is said to. */
+    {"0 inv add [0 1]; 0 ok add [0 1]; 1 inv read [0 nil]; 1 ok read []",
+     ORD_INVALID, "--keyed"},
+};
+
 Test(set, verdicts)
 {
-    static const struct check_row rows[] = {
-        {"0 inv add 1; 0 ok add 1; 1 inv read; 1 ok read [1]", ORD_VALID,
-         "none of 1"},
-        {"0 inv add 1; 0 ok add 1; 1 inv read; 1 ok read []", ORD_INVALID,
-         "process 0's add of 1, acknowledged at 0.001 s, was lost: the last "
-         "read, process 1's read at 0.002 s, does not have it; 1 of 1"},
-        /* Only the last read counts, and that is the one that ended last. */
-        {"0 inv add 1; 0 ok add 1; 1 inv read; 1 ok read []; 1 inv read;"
-         "1 ok read [1]",
-         ORD_VALID, NULL},
-        {"0 inv add 1; 0 ok add 1; 2 inv read; 1 inv read; 1 ok read [1];"
-         "2 ok read []",
-         ORD_INVALID, "process 2's read at 0.002 s"},
-        /* The answer never came: present (recovered) or absent. */
-        {"0 inv add 1; 0 info add 1; 1 inv read; 1 ok read [1]", ORD_VALID,
-         NULL},
-        {"0 inv add 1; 0 info add 1; 1 inv read; 1 ok read []", ORD_VALID,
-         NULL},
-        /* Acknowledged when the read had begun: absent is fine. */
-        {"0 inv add 1; 1 inv read; 0 ok add 1; 1 ok read []", ORD_VALID, NULL},
-        {"0 inv add 1; 0 ok add 1; 1 inv read; 1 ok read [1 2]", ORD_INVALID,
-         "has 2, though nobody had added it"},
-        {"0 inv add 2; 0 fail add 2; 1 inv read; 1 ok read [2]", ORD_INVALID,
-         "though its add had failed: process 0's add of 2"},
-        {"0 inv add 2; 0 fail add 2; 1 inv read; 1 ok read [2]",
-         ORD_VALID,
-         NULL,
-         {"fail_may_happen", "true"}},
-        {"0 inv add 2; 0 fail add 2; 1 inv read; 1 ok read [2]",
-         ORD_UNKNOWN,
-         "expected true or false",
-         {"fail_may_happen", "perhaps"}},
-        {"1 inv read; 1 ok read [2]; 0 inv add 2; 0 ok add 2", ORD_INVALID,
-         "though it was added only later: process 0's add of 2"},
-        /* A failed add and one that was not. */
-        {"0 inv add 2; 0 fail add 2; 0 inv add 2; 0 info add 2; 1 inv read;"
-         "1 ok read [2]",
-         ORD_VALID, NULL},
-        {"0 inv add 1; 0 ok add 1; 2 inv remove 1; 2 info remove 1; 1 inv read;"
-         "1 ok read []",
-         ORD_VALID, NULL},
-        {"0 inv add 1; 0 ok add 1; 2 inv remove 1; 2 fail remove 1; 1 inv read;"
-         "1 ok read []",
-         ORD_INVALID, "lost"},
-        /* Any value is an element. */
-        {"0 inv add \"a\"; 0 ok add \"a\"; 0 inv add [0 1]; 0 ok add [0 1];"
-         "1 inv read; 1 ok read [[0 1] \"a\"]",
-         ORD_VALID, NULL},
-        /* Key by key. */
-        {"0 inv add k1 1; 0 ok add k1 1; 0 inv add k2 2; 0 ok add k2 2;"
-         "1 inv read k1; 1 ok read k1 [1]; 1 inv read k2; 1 ok read k2 [1]",
-         ORD_INVALID, "k2"},
-        {"0 inv add k1 1; 0 ok add k1 1; 0 inv add k2 2; 0 ok add k2 2;"
-         "1 inv read k1; 1 ok read k1 [1]",
-         ORD_UNKNOWN, "no read of k2"},
-        {"0 inv add k1 1; 0 ok add k1 1; 0 inv add k2 2; 0 fail add k2 2;"
-         "1 inv read k1; 1 ok read k1 [1]",
-         ORD_VALID, NULL},
-        {"0 inv add 1; 0 ok add 1", ORD_UNKNOWN, "no read"},
-        {"0 inv add 1; 0 ok add 1; 1 inv read; 1 fail read", ORD_UNKNOWN,
-         "no read"},
-        {"0 inv add 1; 0 ok add 1; 1 inv read; 1 ok read nil", ORD_UNKNOWN,
-         "no collection"},
-        {"0 inv add 1; 0 ok add 1; 1 inv read; 1 ok read 7", ORD_UNKNOWN,
-         "no collection"},
-        {"1 inv read; 1 ok read []", ORD_UNKNOWN, "nothing was added"},
-        {"0 inv add 1; 0 ok add 1; 0 inv write 1; 0 ok write 1; 1 inv read;"
-         "1 ok read [1]",
-         ORD_UNKNOWN, "is no set: process 0's write"},
-        {"", ORD_UNKNOWN, NULL},
-        /* What looks like a tuple is said to. */
-        {"0 inv add [0 1]; 0 ok add [0 1]; 1 inv read [0 nil]; 1 ok read []",
-         ORD_INVALID, "--keyed"},
-    };
-
-    CHECK_ROWS(ord_checker_set, rows);
+    CHECK_ROWS(ord_checker_set, set_rows);
 }
+
+static const struct check_row set_full_rows[] = {
+    /* Jepsen's own cases: a an add, r a read, primes and signs their
+     * ends. */
+    {"0 inv add 0; 0 ok add 0", ORD_UNKNOWN, "no read tells"},
+    {"0 inv add 0; 1 inv read; 1 ok read []", ORD_UNKNOWN, "no read tells"},
+    {"1 inv read; 0 inv add 0; 1 ok read [0]; 0 ok add 0", ORD_VALID, NULL},
+    {"1 inv read; 0 inv add 0; 0 ok add 0; 1 ok read [0]", ORD_VALID, NULL},
+    {"0 inv add 0; 1 inv read; 1 ok read [0]; 0 ok add 0", ORD_VALID, NULL},
+    {"0 inv add 0; 0 ok add 0; 1 inv read; 1 ok read [0]", ORD_VALID, NULL},
+    {"0 inv add 0; 0 ok add 0; 1 inv read; 1 ok read []", ORD_INVALID,
+     "process 0's add of 0, acknowledged at 0.001 s, was lost: no read has "
+     "it, and the last read, process 1's read at 0.002 s, misses it; 1 "
+     "element was"},
+    {"1 inv read; 0 inv add 0; 0 ok add 0; 1 ok read []", ORD_UNKNOWN, NULL},
+    {"0 inv add 0; 1 inv read; 1 ok read []; 0 ok add 0", ORD_UNKNOWN, NULL},
+    {"0 inv add 0; 0 ok add 0; 1 inv read; 1 ok read [0]; 2 inv read;"
+     "2 ok read []",
+     ORD_INVALID, "is the last with it"},
+    {"0 inv add 0; 1 inv read; 2 inv read; 1 ok read [0]; 2 ok read []",
+     ORD_UNKNOWN, NULL},
+    {"0 inv add 0; 1 inv read; 1 ok read [0]; 2 inv read; 2 ok read []",
+     ORD_INVALID, "seen by process 1's read"},
+    {"0 inv add 0; 0 ok add 0; 1 inv read; 1 ok read []; 2 inv read;"
+     "2 ok read [0]",
+     ORD_VALID, "1 of them stale, for up to 1 ms"},
+    {"0 inv add 0; 0 ok add 0; 1 inv read; 1 ok read []; 2 inv read;"
+     "2 ok read [0]",
+     ORD_INVALID,
+     "was missed by process 1's read at 0.002 s, 1 ms after",
+     {"linearizable", "true"}},
+    /* Order decides, not the millisecond that Jepsen asks for. */
+    {"0 inv add 0 @1; 0 ok add 0 @1.1; 1 inv read @1.2;"
+     "1 ok read [] @1.3; 2 inv read @1.4; 2 ok read [0] @1.5",
+     ORD_INVALID,
+     "was missed by",
+     {"linearizable", "true"}},
+    {"1 inv read; 0 inv add 0; 0 ok add 0; 1 ok read []; 2 inv read;"
+     "2 ok read [0]",
+     ORD_VALID,
+     NULL,
+     {"linearizable", "true"}},
+    /* A read that ended before the add began tells nothing of it, though
+     * it began after one that has it. */
+    {"1 inv read; 2 inv read; 2 ok read []; 0 inv add 0; 1 ok read [0]",
+     ORD_VALID, "1 of 1 elements were stable (0 of them"},
+    {"1 inv read; 2 inv read; 0 inv add 0; 1 ok read [0]; 2 ok read []",
+     ORD_UNKNOWN, NULL},
+    /* Where Jepsen sees nothing. */
+    {"0 inv add 0; 0 ok add 0; 1 inv read; 1 ok read [0 0]", ORD_INVALID,
+     "has 0 more than once"},
+    {"0 inv append 0; 0 ok append 0; 0 inv append 0; 0 ok append 0;"
+     "1 inv read; 1 ok read [0 0]",
+     ORD_VALID, NULL},
+    {"0 inv append 0; 0 ok append 0; 1 inv read; 1 ok read [0 0]", ORD_INVALID,
+     "more than once"},
+    {"0 inv add 0; 0 ok add 0; 1 inv read; 1 ok read [0 5]", ORD_INVALID,
+     "has 5, though nobody had added it"},
+    {"0 inv add 0; 0 ok add 0; 0 inv add 5; 0 fail add 5; 1 inv read;"
+     "1 ok read [0 5]",
+     ORD_INVALID, "though its add had failed"},
+    {"0 inv add 0; 0 ok add 0; 0 inv add 5; 0 fail add 5; 1 inv read;"
+     "1 ok read [0 5]",
+     ORD_VALID,
+     NULL,
+     {"fail_may_happen", "true"}},
+    {"0 inv add 0; 0 ok add 0; 1 inv read; 1 ok read [0 5]; 0 inv add 5;"
+     "0 ok add 5",
+     ORD_INVALID, "added only later"},
+    /* Lost, though it was added once more since. */
+    {"0 inv add 0; 0 ok add 0; 1 inv read; 1 ok read []; 0 inv add 0;"
+     "0 ok add 0",
+     ORD_INVALID, "was lost"},
+    {"0 inv add 0; 0 ok add 0; 2 inv remove 0; 2 ok remove 0;"
+     "0 inv add 1; 0 ok add 1; 1 inv read; 1 ok read [1]",
+     ORD_VALID, "1 of 1"},
+    /* nil is an empty set. */
+    {"0 inv add 0; 0 ok add 0; 1 inv read; 1 ok read nil", ORD_INVALID,
+     "was lost"},
+    {"0 inv add 0; 0 ok add 0; 1 inv read; 1 ok read 7", ORD_UNKNOWN,
+     "does not fit"},
+    {"0 inv add 0; 0 ok add 0; 1 inv read; 1 info read", ORD_UNKNOWN, NULL},
+    {"0 inv add k1 0; 0 ok add k1 0; 0 inv add k2 0; 0 ok add k2 0;"
+     "1 inv read k1; 1 ok read k1 [0]",
+     ORD_UNKNOWN, "any element of k2"},
+    {"0 inv add k1 0; 0 ok add k1 0; 0 inv add k2 0; 0 info add k2 0;"
+     "1 inv read k1; 1 ok read k1 [0]",
+     ORD_VALID, "1 of 2"},
+    {"0 inv add [0 0]; 0 ok add [0 0]; 0 inv read [0 nil];"
+     "0 ok read [0 1 2]",
+     ORD_INVALID, "--keyed"},
+    {"", ORD_UNKNOWN, "nothing was added"},
+};
 
 Test(set_full, verdicts)
 {
-    static const struct check_row rows[] = {
-        /* Jepsen's own cases: a an add, r a read, primes and signs their
-         * ends. */
-        {"0 inv add 0; 0 ok add 0", ORD_UNKNOWN, "no read tells"},
-        {"0 inv add 0; 1 inv read; 1 ok read []", ORD_UNKNOWN, "no read tells"},
-        {"1 inv read; 0 inv add 0; 1 ok read [0]; 0 ok add 0", ORD_VALID, NULL},
-        {"1 inv read; 0 inv add 0; 0 ok add 0; 1 ok read [0]", ORD_VALID, NULL},
-        {"0 inv add 0; 1 inv read; 1 ok read [0]; 0 ok add 0", ORD_VALID, NULL},
-        {"0 inv add 0; 0 ok add 0; 1 inv read; 1 ok read [0]", ORD_VALID, NULL},
-        {"0 inv add 0; 0 ok add 0; 1 inv read; 1 ok read []", ORD_INVALID,
-         "process 0's add of 0, acknowledged at 0.001 s, was lost: no read has "
-         "it, and the last read, process 1's read at 0.002 s, misses it; 1 "
-         "element was"},
-        {"1 inv read; 0 inv add 0; 0 ok add 0; 1 ok read []", ORD_UNKNOWN,
-         NULL},
-        {"0 inv add 0; 1 inv read; 1 ok read []; 0 ok add 0", ORD_UNKNOWN,
-         NULL},
-        {"0 inv add 0; 0 ok add 0; 1 inv read; 1 ok read [0]; 2 inv read;"
-         "2 ok read []",
-         ORD_INVALID, "is the last with it"},
-        {"0 inv add 0; 1 inv read; 2 inv read; 1 ok read [0]; 2 ok read []",
-         ORD_UNKNOWN, NULL},
-        {"0 inv add 0; 1 inv read; 1 ok read [0]; 2 inv read; 2 ok read []",
-         ORD_INVALID, "seen by process 1's read"},
-        {"0 inv add 0; 0 ok add 0; 1 inv read; 1 ok read []; 2 inv read;"
-         "2 ok read [0]",
-         ORD_VALID, "1 of them stale, for up to 1 ms"},
-        {"0 inv add 0; 0 ok add 0; 1 inv read; 1 ok read []; 2 inv read;"
-         "2 ok read [0]",
-         ORD_INVALID,
-         "was missed by process 1's read at 0.002 s, 1 ms after",
-         {"linearizable", "true"}},
-        /* Order decides, not the millisecond that Jepsen asks for. */
-        {"0 inv add 0 @1; 0 ok add 0 @1.1; 1 inv read @1.2;"
-         "1 ok read [] @1.3; 2 inv read @1.4; 2 ok read [0] @1.5",
-         ORD_INVALID,
-         "was missed by",
-         {"linearizable", "true"}},
-        {"1 inv read; 0 inv add 0; 0 ok add 0; 1 ok read []; 2 inv read;"
-         "2 ok read [0]",
-         ORD_VALID,
-         NULL,
-         {"linearizable", "true"}},
-        /* A read that ended before the add began tells nothing of it, though
-         * it began after one that has it. */
-        {"1 inv read; 2 inv read; 2 ok read []; 0 inv add 0; 1 ok read [0]",
-         ORD_VALID, "1 of 1 elements were stable (0 of them"},
-        {"1 inv read; 2 inv read; 0 inv add 0; 1 ok read [0]; 2 ok read []",
-         ORD_UNKNOWN, NULL},
-        /* Where Jepsen sees nothing. */
-        {"0 inv add 0; 0 ok add 0; 1 inv read; 1 ok read [0 0]", ORD_INVALID,
-         "has 0 more than once"},
-        {"0 inv append 0; 0 ok append 0; 0 inv append 0; 0 ok append 0;"
-         "1 inv read; 1 ok read [0 0]",
-         ORD_VALID, NULL},
-        {"0 inv append 0; 0 ok append 0; 1 inv read; 1 ok read [0 0]",
-         ORD_INVALID, "more than once"},
-        {"0 inv add 0; 0 ok add 0; 1 inv read; 1 ok read [0 5]", ORD_INVALID,
-         "has 5, though nobody had added it"},
-        {"0 inv add 0; 0 ok add 0; 0 inv add 5; 0 fail add 5; 1 inv read;"
-         "1 ok read [0 5]",
-         ORD_INVALID, "though its add had failed"},
-        {"0 inv add 0; 0 ok add 0; 0 inv add 5; 0 fail add 5; 1 inv read;"
-         "1 ok read [0 5]",
-         ORD_VALID,
-         NULL,
-         {"fail_may_happen", "true"}},
-        {"0 inv add 0; 0 ok add 0; 1 inv read; 1 ok read [0 5]; 0 inv add 5;"
-         "0 ok add 5",
-         ORD_INVALID, "added only later"},
-        /* Lost, though it was added once more since. */
-        {"0 inv add 0; 0 ok add 0; 1 inv read; 1 ok read []; 0 inv add 0;"
-         "0 ok add 0",
-         ORD_INVALID, "was lost"},
-        {"0 inv add 0; 0 ok add 0; 2 inv remove 0; 2 ok remove 0;"
-         "0 inv add 1; 0 ok add 1; 1 inv read; 1 ok read [1]",
-         ORD_VALID, "1 of 1"},
-        /* nil is an empty set. */
-        {"0 inv add 0; 0 ok add 0; 1 inv read; 1 ok read nil", ORD_INVALID,
-         "was lost"},
-        {"0 inv add 0; 0 ok add 0; 1 inv read; 1 ok read 7", ORD_UNKNOWN,
-         "does not fit"},
-        {"0 inv add 0; 0 ok add 0; 1 inv read; 1 info read", ORD_UNKNOWN, NULL},
-        {"0 inv add k1 0; 0 ok add k1 0; 0 inv add k2 0; 0 ok add k2 0;"
-         "1 inv read k1; 1 ok read k1 [0]",
-         ORD_UNKNOWN, "any element of k2"},
-        {"0 inv add k1 0; 0 ok add k1 0; 0 inv add k2 0; 0 info add k2 0;"
-         "1 inv read k1; 1 ok read k1 [0]",
-         ORD_VALID, "1 of 2"},
-        {"0 inv add [0 0]; 0 ok add [0 0]; 0 inv read [0 nil];"
-         "0 ok read [0 1 2]",
-         ORD_INVALID, "--keyed"},
-        {"", ORD_UNKNOWN, "nothing was added"},
-    };
-
-    CHECK_ROWS(ord_checker_set_full, rows);
+    CHECK_ROWS(ord_checker_set_full, set_full_rows);
 }
 
 Test(set_full, latencies)
