@@ -337,15 +337,17 @@ Test(registry, lists_every_checker)
     static const char *const names[] = {
         "lost",        "stale",       "monotonic-reads", "read-your-writes",
         "convergence", "split-brain", "linearizable",    "availability",
-        "stats"};
+        "stats",       "bank",        "counter",         "queue",
+        "set",         "set-full",    "total-queue",     "unique-ids"};
     const struct ord_checker *const *all = ord_checkers();
 
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         cr_expect_not_null(ord_checker_find(names[i]), "%s", names[i]);
-        cr_assert_not_null(all[i]);
+    for (size_t i = 0; all[i] != NULL; i++) {
+        cr_expect_eq(ord_checker_find(all[i]->name), all[i], "%s twice",
+                     all[i]->name);
         cr_expect_not_null(all[i]->claim);
         cr_expect_not_null(all[i]->check);
     }
-    cr_expect_null(all[sizeof names / sizeof *names]);
     cr_expect_null(ord_checker_find("no such"));
 }
