@@ -102,9 +102,10 @@ void ord_fast_fini(struct ord_fast *fast);
  * behind it; else it has not moved (the window may have). */
 enum ord_fast_result ord_fast_edn(struct ord_fast *fast,
                                   struct ord_source *source);
-/* The same for a JSON object with the end of its line. */
+/* The same for a JSON object, without newlines in it; is_line: alone on its
+ * line, whose end is read, too. */
 enum ord_fast_result ord_fast_json(struct ord_fast *fast,
-                                   struct ord_source *source);
+                                   struct ord_source *source, bool is_line);
 
 /* ---- for the two of them --------------------------------------------------
  */

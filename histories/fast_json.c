@@ -237,7 +237,7 @@ static enum ord_fast_result take_op(struct ord_fast *fast)
 }
 
 enum ord_fast_result ord_fast_json(struct ord_fast *fast,
-                                   struct ord_source *source)
+                                   struct ord_source *source, bool is_line)
 {
     enum ord_fast_result got;
     const char *at;
@@ -248,12 +248,16 @@ enum ord_fast_result ord_fast_json(struct ord_fast *fast,
     if (got != ORD_FAST_DONE)
         return got;
     at = fast->at;
-    while (at < source->end && (*at == ' ' || *at == '\t' || *at == '\r'))
-        at++;
-    if (at == source->end || *at != '\n')
-        return ORD_FAST_UNUSUAL;
-    source->at = at + 1;
-    source->line++;
-    source->line_offset = ord_source_offset(source);
+    if (is_line) {
+        while (at < source->end && (*at == ' ' || *at == '\t' || *at == '\r'))
+            at++;
+        if (at == source->end || *at++ != '\n')
+            return ORD_FAST_UNUSUAL;
+    }
+    source->at = at;
+    if (is_line) {
+        source->line++;
+        source->line_offset = ord_source_offset(source);
+    }
     return ORD_FAST_DONE;
 }

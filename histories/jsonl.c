@@ -1,4 +1,5 @@
-/* jsonl.c -- one JSON object a line, as we write it and as others do.
+/* jsonl.c -- one JSON object a line, as we write it and as others do; also
+ * objects over several lines, and all of them in one array.
  *
  * {"index":0,"time":123,"type":"invoke","process":0,"f":"write","key":3,
  *  "value":5,"node":"n1"}   with "session", "device", "epoch", "position",
@@ -12,7 +13,6 @@
 #include "histories/build.h"
 #include "histories/fast.h"
 #include "histories/read.h"
-#include "histories/write.h"
 
 enum {
     SCRATCH_KEEP = 1 << 16,
@@ -21,8 +21,6 @@ enum {
     HAS_F = 1 << 2,
     HAS_ALL = HAS_PROCESS | HAS_TYPE | HAS_F,
 };
-
-/* ---- reading ------------------------------------------------------------- */
 
 struct json_reader {
     struct ord_json in;
@@ -35,6 +33,12 @@ struct json_reader {
     unsigned has;
     const char *expected; /* what the line lacks, if it is refused */
     bool has_err;         /* a layer below has said why, in err */
+};
+
+/* Both from 1. */
+struct place {
+    uint64_t line;
+    uint64_t column;
 };
 
 static bool refuse(struct json_reader *r, const char *expected)
@@ -224,48 +228,205 @@ static int add(struct json_reader *r, struct ord_op *op, uint64_t line,
     return ORD_OK;
 }
 
-static int take_line(struct json_reader *r, struct ord_bytes text,
-                     uint64_t line, struct ord_err *err)
+/* Where in the text the scanner stands, which may be lines behind `at`. */
+static int fail_at(struct json_reader *r, struct ord_bytes text,
+                   const struct place *at, struct ord_err *err)
+{
+    struct place now = *at;
+
+    for (const char *c = text.at; c < r->in.at; c++) {
+        now.column++;
+        if (*c == '\n') {
+            now.line++;
+            now.column = 1;
+        }
+    }
+    return ord_fail(
+        err, ORD_EFORMAT, "line %" PRIu64 ", column %" PRIu64 ": expected %s",
+        now.line, now.column,
+        r->expected != NULL ? r->expected
+                            : "a JSON value, nested at most 16 deep");
+}
+
+/* One object, and nothing behind it. */
+static int take_text(struct json_reader *r, struct ord_bytes text,
+                     const struct place *at, struct ord_err *err)
 {
     r->in = (struct ord_json){.at = text.at, .end = text.at + text.size};
     r->expected = NULL;
+    r->has_err = false;
     if (ord_json_done(&r->in))
         return ORD_OK; /* an empty line */
-    r->has_err = false;
-    if (!take_op(r, err)) {
-        if (r->has_err)
-            return ord_wrap(err, "line %" PRIu64, line);
-        return ord_fail(
-            err, ORD_EFORMAT, "line %" PRIu64 ", column %zu: expected %s", line,
-            (size_t)(r->in.at - text.at) + 1,
-            r->expected != NULL ? r->expected
-                                : "a JSON value, nested at most 16 deep");
-    }
-    return add(r, &r->op, line, err);
+    if (take_op(r, err))
+        return add(r, &r->op, at->line, err);
+    if (r->has_err)
+        return ord_wrap(err, "line %" PRIu64, at->line);
+    return fail_at(r, text, at, err);
 }
 
-static int take_all(struct json_reader *r, struct ord_source *source,
-                    struct ord_err *err)
-{
-    for (;;) {
-        uint64_t number = source->line;
-        struct ord_bytes line;
+/* ---- objects over several lines --------------------------------------------
+ */
 
+/* Tries to have byte i in the window. */
+static bool has_byte(struct ord_source *s, size_t i, size_t *have)
+{
+    if (i >= *have && i < ORD_LINE_SIZE_MAX)
+        *have = ord_source_need(
+            s, i < ORD_LINE_SIZE_MAX / 2 ? 2 * i + 1 : ORD_LINE_SIZE_MAX);
+    return i < *have;
+}
+
+/* Bytes of the object at the front, which is '{', by its brackets; 0: it does
+ * not end, or not within ORD_LINE_SIZE_MAX. */
+static size_t object_size(struct ord_source *s)
+{
+    size_t have = ord_source_need(s, 1);
+    size_t depth = 0;
+    bool is_string = false;
+
+    for (size_t i = 0; has_byte(s, i, &have); i++) {
+        char c = s->at[i];
+
+        if (c == '"')
+            is_string = !is_string;
+        else if (is_string)
+            i += c == '\\'; /* what is escaped is no quote */
+        else if (c == '{' || c == '[')
+            depth++;
+        else if ((c == '}' || c == ']') && --depth == 0)
+            return i + 1;
+    }
+    return 0;
+}
+
+static void skip_bytes(struct ord_source *s, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        ord_source_skip(s);
+}
+
+static int skip_space(struct ord_source *s)
+{
+    int c = ord_source_peek(s);
+
+    while (c == ' ' || c == '\t' || c == '\r' || c == '\n') {
+        ord_source_skip(s);
+        c = ord_source_peek(s);
+    }
+    return c;
+}
+
+static int fail_here(struct ord_source *s, const char *expected,
+                     struct ord_err *err)
+{
+    if (ord_source_check(s, err) != ORD_OK)
+        return err->rc;
+    return ord_fail(err, ORD_EFORMAT,
+                    "line %" PRIu64 ", column %" PRIu64 ": expected %s",
+                    s->line, ord_source_column(s), expected);
+}
+
+/* Stands at the '{' of an object that may have several lines. */
+static int take_object(struct json_reader *r, struct ord_source *s,
+                       struct ord_err *err)
+{
+    const struct place at = {s->line, ord_source_column(s)};
+    size_t size;
+    int rc;
+
+    if (!r->is_general && ord_fast_json(&r->fast, s, false) == ORD_FAST_DONE)
+        return add(r, &r->fast.op, at.line, err);
+    size = object_size(s);
+    if (size == 0) /* the error is where the end of the input is met */
+        size = (size_t)(s->end - s->at);
+    if (size >= ORD_LINE_SIZE_MAX)
+        return ord_fail(err, ORD_ELIMIT,
+                        "line %" PRIu64 ": an object longer than %d bytes",
+                        at.line, ORD_LINE_SIZE_MAX);
+    rc = take_text(r, (struct ord_bytes){s->at, size}, &at, err);
+    if (ord_source_check(s, err) != ORD_OK)
+        return err->rc;
+    if (rc == ORD_OK)
+        skip_bytes(s, size);
+    return rc;
+}
+
+/* Stands behind the '[' around all. */
+static int take_array(struct json_reader *r, struct ord_source *s,
+                      struct ord_err *err)
+{
+    int c = skip_space(s);
+
+    while (c == '{') {
         if (r->arena.taken_size > SCRATCH_KEEP)
             ord_arena_fini(&r->arena);
-        if (!r->is_general && ord_source_peek(source) == '{' &&
-            ord_fast_json(&r->fast, source) == ORD_FAST_DONE) {
-            if (add(r, &r->fast.op, number, err) != ORD_OK)
-                return err->rc;
-            continue;
-        }
-        if (ord_source_line(source, &line, err) != ORD_OK)
+        if (take_object(r, s, err) != ORD_OK)
             return err->rc;
-        if (line.at == NULL)
-            return ORD_OK;
-        if (take_line(r, line, number, err) != ORD_OK)
+        c = skip_space(s);
+        if (c != ',')
+            break;
+        ord_source_skip(s);
+        c = skip_space(s);
+        if (c != '{')
+            return fail_here(s, "an object {...}", err);
+    }
+    if (c != ']')
+        return fail_here(s, "an object {...}, a comma or ]", err);
+    ord_source_skip(s);
+    c = skip_space(s);
+    return c < 0 ? ord_source_check(s, err) : fail_here(s, "the end", err);
+}
+
+/* ---- one object a line ------------------------------------------------------
+ */
+
+/* The lines of the object at the front, if there are several: then it is read.
+ * What stands behind its end is for the next line. */
+static int take_lines(struct json_reader *r, struct ord_source *s,
+                      bool *was_read, struct ord_err *err)
+{
+    size_t size = object_size(s);
+
+    *was_read = size > 0 && memchr(s->at, '\n', size) != NULL;
+    return *was_read ? take_object(r, s, err) : ORD_OK;
+}
+
+static int take_line(struct json_reader *r, struct ord_source *s,
+                     struct ord_err *err)
+{
+    const struct place at = {s->line, ord_source_column(s)};
+    struct ord_bytes line;
+    bool was_read = false;
+    int rc;
+
+    if (ord_source_peek(s) == '{') {
+        if (!r->is_general && ord_fast_json(&r->fast, s, true) == ORD_FAST_DONE)
+            return add(r, &r->fast.op, at.line, err);
+        rc = take_lines(r, s, &was_read, err);
+        if (was_read)
+            return rc;
+    }
+    if (ord_source_line(s, &line, err) != ORD_OK)
+        return err->rc;
+    if (line.at == NULL)
+        return ORD_OK;
+    return take_text(r, line, &at, err);
+}
+
+static int take_all(struct json_reader *r, struct ord_source *s,
+                    struct ord_err *err)
+{
+    if (skip_space(s) == '[') {
+        ord_source_skip(s);
+        return take_array(r, s, err);
+    }
+    while (ord_source_peek(s) >= 0) {
+        if (r->arena.taken_size > SCRATCH_KEEP)
+            ord_arena_fini(&r->arena);
+        if (take_line(r, s, err) != ORD_OK)
             return err->rc;
     }
+    return ord_source_check(s, err);
 }
 
 int ord_read_jsonl(struct ord_source *source,
@@ -293,66 +454,4 @@ int ord_read_jsonl(struct ord_source *source,
     ord_arena_fini(&r->arena);
     free(r);
     return rc;
-}
-
-/* ---- writing ------------------------------------------------------------- */
-
-static void number_out(struct ord_buf *out, const char *name, int64_t number)
-{
-    ord_buf_text(out, name);
-    ord_buf_int(out, number);
-}
-
-static void extras_out(const struct ord_history *history,
-                       const struct ord_op *op, struct ord_buf *out)
-{
-    if (op->node != ORD_NODE_NONE) {
-        ord_buf_text(out, ",\"node\":");
-        ord_buf_json(out,
-                     ord_bytes_of(ord_history_node_name(history, op->node)));
-    }
-    if (op->epoch != ORD_NONE)
-        number_out(out, ",\"epoch\":", op->epoch);
-    if (op->position != ORD_NONE)
-        number_out(out, ",\"position\":", op->position);
-    if (op->session != ORD_NONE)
-        number_out(out, ",\"session\":", op->session);
-    if (op->device != 0)
-        number_out(out, ",\"device\":", op->device);
-    if (op->is_final)
-        ord_buf_text(out, ",\"final\":true");
-    if (op->error != NULL) {
-        ord_buf_text(out, ",\"error\":");
-        ord_buf_json(out, ord_bytes_of(op->error));
-    }
-}
-
-static void op_out(const struct ord_history *history, const struct ord_op *op,
-                   struct ord_buf *out)
-{
-    number_out(out, "{\"index\":", op->index);
-    number_out(out, ",\"time\":", op->time_ns);
-    ord_buf_text(out, ",\"type\":\"");
-    ord_buf_text(out, ord_op_type_name(op->type));
-    ord_buf_text(out, "\",\"process\":");
-    if (op->process == ORD_PROCESS_NEMESIS)
-        ord_buf_text(out, "\"nemesis\"");
-    else
-        ord_buf_int(out, op->process);
-    ord_buf_text(out, ",\"f\":");
-    ord_buf_json(out, ord_bytes_of(op->name));
-    if (op->key.kind != ORD_NIL) {
-        ord_buf_text(out, ",\"key\":");
-        ord_value_to_json(&op->key, out);
-    }
-    ord_buf_text(out, ",\"value\":");
-    ord_value_to_json(&op->value, out);
-    extras_out(history, op, out);
-    ord_buf_text(out, "}\n");
-}
-
-int ord_history_write_jsonl(const struct ord_history *history, int fd,
-                            struct ord_err *err)
-{
-    return ord_history_write_ops(history, fd, op_out, err);
 }

@@ -287,6 +287,12 @@ static void json_op(struct ord_rng *rng, struct ord_buf *out)
         json_map(rng, process, maybe_bad(rng, types, bad), f, out);
 }
 
+static void json_element(struct ord_rng *rng, struct ord_buf *out)
+{
+    json_map(rng, (int)ord_rng_below(rng, 1000000000), "\"invoke\"",
+             "\"write\"", out);
+}
+
 /* ---- comparing --------------------------------------------------------------
  */
 
@@ -310,6 +316,7 @@ static void spoil(struct ord_rng *rng, struct ord_buf *text)
 }
 
 static void compare_many(enum ord_history_format format, const char *name,
+                         bool is_array,
                          void (*op)(struct ord_rng *, struct ord_buf *))
 {
     uint64_t rounds = from_environment("ORD_ROUNDS", ROUNDS);
@@ -323,8 +330,15 @@ static void compare_many(enum ord_history_format format, const char *name,
         char *exact;
 
         ord_buf_init(&text, TEXT_MAX);
-        for (uint64_t j = 0; j < pieces; j++)
+        if (is_array)
+            ord_buf_char(&text, '[');
+        for (uint64_t j = 0; j < pieces; j++) {
+            if (is_array && j > 0)
+                ord_buf_char(&text, ',');
             op(&rng, &text);
+        }
+        if (is_array)
+            ord_buf_char(&text, ']');
         if (i % 3 == 0)
             spoil(&rng, &text);
         exact = malloc(text.size + 1); /* ASan sees a read beyond it */
@@ -407,10 +421,15 @@ Test(fast, windows_make_no_difference, .timeout = 300)
 
 Test(fast, edn_reads_as_the_general_reader_does, .timeout = 300)
 {
-    compare_many(ORD_FORMAT_EDN, "fast edn", edn_op);
+    compare_many(ORD_FORMAT_EDN, "fast edn", false, edn_op);
 }
 
 Test(fast, json_reads_as_the_general_reader_does, .timeout = 300)
 {
-    compare_many(ORD_FORMAT_JSONL, "fast json", json_op);
+    compare_many(ORD_FORMAT_JSONL, "fast json", false, json_op);
+}
+
+Test(fast, arrays_read_as_by_the_general_reader, .timeout = 300)
+{
+    compare_many(ORD_FORMAT_JSONL, "fast array", true, json_element);
 }

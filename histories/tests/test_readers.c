@@ -126,6 +126,27 @@ ParameterizedTestParameters(readers, jsonl)
          READ0 "null,\"node\":\"b\",\"epoch\":4,\"session\":1,\"device\":2,"
                "\"final\":true,\"error\":\"{\\\"a\\\":1}\"}",
          false},
+        /* An array; objects over several lines. */
+        {" [{\"process\":0,\"type\":\"invoke\",\"f\":\"read\"},\n"
+         "{\"process\":1,\n\"type\":\"info\" ,\"f\":\"x\", "
+         "\"process\":\"n\"}\n]\n",
+         READ0 "null}\"type\":\"info\",\"process\":\"nemesis\",\"f\":"
+               "\"x\",\"value\":null}",
+         false},
+        {"\n{\n  \"process\": 0,\n  \"type\": \"invoke\",\n"
+         "  \"f\": \"read\", \"value\": [\"}\\\"\"]\n}\n",
+         READ0 "[\"}\\\"\"]}", false},
+        {"[]", "", false},
+        {"[{\"process\":0,\n\"type\":\"invoke\",\n \"f\":read}]",
+         "line 3, column 6: expected a string as", true},
+        {"[{\"process\":0,\"type\":\"invoke\",\"f\":\"read\"}",
+         "line 1, column 42: expected an object {...}, a comma or ]", true},
+        {"[{\"process\":0,\"type\":\"invoke\",\"f\":\"read\"},]",
+         "line 1, column 43: expected an object", true},
+        {"[{\"process\":0,\"type\":\"invoke\",\"f\":\"read\"}]\n{",
+         "line 2, column 1: expected the end", true},
+        {"[{\"process\":0,\n\"type\":\"invoke\",\"f\":\"re", "line 2, column",
+         true},
         {"{\"process\":0,\"type\":\"invoke\"}", "expected an \"f\"", true},
         {"{\"process\":-4,\"type\":\"invoke\",\"f\":\"read\"}",
          "a \"process\" that is", true},
