@@ -1,0 +1,60 @@
+/* minimise_ask.h -- asks an engine whether a few calls, widened, have an order;
+ * only for the minimiser.
+ *
+ * What is not listed is asked for as its model's rule has it (minimise.h): as
+ * unfinished calls without a time, as many as could be of use.
+ */
+#ifndef ORD_CHECKERS_MINIMISE_ASK_H
+#define ORD_CHECKERS_MINIMISE_ASK_H
+
+#include "checkers/lin.h"
+
+enum ord_ask_rule {
+    ORD_ASK_FREE,     /* what unlisted calls put is there at any time */
+    ORD_ASK_LOCK,     /* unlisted calls are there at any time */
+    ORD_ASK_ELEMENTS, /* no element is listed in part */
+    ORD_ASK_LISTED,   /* all that changes the state is listed */
+};
+
+struct ord_ask {
+    const struct ord_model *model;
+    const struct ord_lin *lin;
+    struct ord_arena *arena; /* of tables */
+    struct ord_arena work;   /* of one question */
+    enum ord_ask_rule rule;
+    bool is_set;
+    bool has_owner;
+    uint32_t key_count;
+    uint32_t *key_first; /* calls that change the state, by key, then begin */
+    uint32_t *by_key;
+    uint32_t *wanted; /* by key: by how many of the calls asked about */
+    uint32_t *listed; /* by key: how many of them are listed */
+    uint32_t *touched;
+    uint32_t touched_count;
+    uint32_t *local; /* by atom, of the question at hand; + 1 */
+    uint32_t *atoms; /* and back */
+    uint32_t local_count;
+    uint64_t steps_left;
+    bool is_unsure; /* a question stayed undecided */
+    bool is_broke;  /* no steps or memory are left */
+};
+
+/* ORD_ENOMEM. */
+int ord_ask_init(struct ord_ask *ask, const struct ord_model *model,
+                 const struct ord_lin *lin, struct ord_arena *arena,
+                 struct ord_err *err);
+void ord_ask_fini(struct ord_ask *ask);
+
+/* True: for certain no order of these calls exists, whatever the others did.
+ * Parts in any order, each call once. */
+bool ord_ask_is_violating(struct ord_ask *ask, const struct ord_lin_part *parts,
+                          uint32_t count);
+
+/* It bears on the question. */
+bool ord_ask_counts(const struct ord_ask *ask, uint32_t call);
+/* It never changes the state. */
+bool ord_ask_is_look(const struct ord_ask *ask, uint32_t call);
+/* What it put or took: an atom, NONE where that is not known. */
+uint32_t ord_ask_element(const struct ord_ask *ask, uint32_t call);
+
+#endif
