@@ -9,6 +9,7 @@ static const struct ord_checker *const checkers[] = {
     &ord_checker_stale,
     &ord_checker_monotonic_reads,
     &ord_checker_read_your_writes,
+    &ord_checker_causal,
     &ord_checker_convergence,
     &ord_checker_split_brain,
     &ord_checker_linearizable,

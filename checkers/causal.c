@@ -1,0 +1,174 @@
+/* causal.c -- nobody sees an effect without its cause.
+ *
+ * Registers, each value written once.  Deed a is causally before b (co) iff
+ * there is a path of steps "earlier in one session" and "the read saw that
+ * write"; a cas is a read and then a write.
+ * Claim:       level cc (the default; causal consistency): no read returned a
+ *              value that nobody had begun to write when it ended (ThinAirRead;
+ *              that excludes CyclicCO, too, for then one of the reads saw the
+ *              future); none returned nil although a write of that object is
+ *              co-before it (WriteCOInitRead), nor a write w although another
+ *              write of the object lies between w and the read in co
+ *              (WriteCORead).
+ *              level ccv (causal convergence): besides, co together with all
+ *              w1 -> w2 of one object where a read that saw w2 has w1 co-before
+ *              it, has no cycle (CyclicCF): replicas can agree on one order.
+ *              level cm (causal memory): besides cc, for each session the least
+ *              order hb that holds co and w1 -> w2 whenever a read of that
+ *              session that saw w2 has w1 hb-before it, has no cycle
+ * (CyclicHB), and no nil-read has a write of its object before it
+ *              (WriteHBInitRead): each session sees one order.
+ * Not claimed: real time; final reads; unfinished writes that nobody saw; that
+ * a cas is atomic, or that a failed one saw another value; sets and lists
+ * (consistent-prefix). Unknown:     a read object is no register; a read
+ * returned a value that was written more than once (what can be said without
+ * that read is said); no read could be judged; the budget of steps or memory is
+ *              used up.
+ * Cost:        cc, ccv: O(calls x sessions) at worst; see causality.h.  cm: the
+ *              same per round where all sessions together have no cycle, else
+ *              once more for each session.
+ * Source:      Bouajjani, Enea, Guerraoui, Hamza: On verifying causal
+ *              consistency, POPL 2017; for speed Moldrup, Pavlogiannis: AWDIT,
+ *              PLDI 2025.  A violation names the pattern and the path.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "checkers/causality.h"
+#include "checkers/registry.h"
+
+#define STEPS_DEFAULT UINT64_C(200000000)
+
+enum { PATH_MAX_OPS = 24 };
+
+struct causal {
+    const struct ord_check_in *in;
+    struct ord_verdict *out;
+    struct ord_trace trace;
+    struct ord_causality order;
+};
+
+/* A read of what nobody had begun to write. */
+static void found_thin_air(struct causal *causal, uint32_t read)
+{
+    const struct ord_trace *t = &causal->trace;
+    struct ord_named named = {.key = t->calls.keys[ord_deed_key(t, read)],
+                              .ops = {ord_deed_op(t, read)},
+                              .count = 1};
+    struct ord_text why;
+
+    if (ord_found_enough(causal->out))
+        return;
+    if (causal->out->violation_count == 0)
+        ord_trace_prove(t, causal->in, causal->out, ORD_PROOF_FACTS, &read,
+                        NULL, 1);
+    why = ord_deed_unwritten(t, read, &named);
+    ord_found(causal->in, causal->out, &named,
+              "out of thin air: %s, and %s (ThinAirRead)",
+              ord_deed_did(t, read).at, why.at);
+}
+
+static void find_thin_air(struct causal *causal)
+{
+    const struct ord_trace *t = &causal->trace;
+
+    for (uint32_t i = 0; i < t->count; i++) {
+        if (ord_deed_is_read(t, i) && t->from[i] == ORD_FROM_NOBODY)
+            found_thin_air(causal, i);
+    }
+}
+
+/* The sentence, with the way from the newer write to the read; and the way from
+ * the older one for the evidence. */
+static void found_bad(void *data, const struct ord_causal_bad *bad)
+{
+    struct causal *causal = data;
+    const struct ord_trace *t = &causal->trace;
+    bool is_initial = bad->saw == ORD_FROM_INITIAL;
+    bool is_first = causal->out->violation_count == 0;
+    struct ord_named named = {
+        .key = t->calls.keys[ord_deed_key(t, bad->read)],
+        .ops = {ord_deed_op(t, bad->knew), ord_deed_op(t, bad->read),
+                is_initial ? NULL : ord_deed_op(t, bad->saw)},
+        .count = 3};
+    uint32_t deeds[2 * PATH_MAX_OPS];
+    uint8_t marks[2 * PATH_MAX_OPS];
+    uint32_t count = 0;
+    char path[640] = "";
+
+    if (ord_found_enough(causal->out))
+        return;
+    if (is_first)
+        count = ord_causal_path(&causal->order, bad->knew, bad->read, deeds,
+                                marks, PATH_MAX_OPS);
+    if (count > 0)
+        ord_causal_describe(t, deeds, marks, count, path, sizeof path);
+    else
+        (void)snprintf(path, sizeof path, "%s", ord_deed_text(t, bad->knew).at);
+    ord_found(causal->in, causal->out, &named,
+              "an effect without its cause: %s, although its session already "
+              "depended on a later version: %s (%s)",
+              ord_deed_did(t, bad->read).at, path,
+              is_initial ? "WriteCOInitRead" : "WriteCORead");
+    if (!is_first)
+        return;
+    if (!is_initial)
+        count += ord_causal_path(&causal->order, bad->saw, bad->knew,
+                                 deeds + count, marks + count, PATH_MAX_OPS);
+    for (uint32_t i = 0; i < count; i++)
+        ord_evidence(causal->out, ord_deed_op(t, deeds[i]));
+    ord_trace_prove(t, causal->in, causal->out, ORD_PROOF_FACTS, deeds, NULL,
+                    count);
+}
+
+static int conclude(struct causal *causal)
+{
+    struct ord_verdict *out = causal->out;
+    const struct ord_trace *t = &causal->trace;
+
+    ord_stat(out, "reads", (double)causal->order.judged_count);
+    ord_stat(out, "sessions", (double)t->session_count);
+    ord_stat(out, "violations", (double)out->violation_count);
+    if (out->violation_count > 0)
+        return ORD_OK;
+    if (causal->order.is_cut)
+        return ord_conclude(out, ORD_UNKNOWN,
+                            "the budget of steps is used up: %u operations of "
+                            "%u sessions",
+                            t->count, t->session_count);
+    if (ord_trace_is_odd(t, 0, out) || ord_trace_is_open(t, out))
+        return ORD_OK;
+    if (causal->order.judged_count == 0)
+        return ord_conclude(out, ORD_UNKNOWN, "no read could be judged");
+    return ord_conclude(out, ORD_VALID,
+                        "none of %llu reads saw an effect without its cause",
+                        (unsigned long long)causal->order.judged_count);
+}
+
+static int causal_check(const struct ord_check_in *in, struct ord_verdict *out,
+                        struct ord_err *err)
+{
+    uint64_t steps_left = in->steps_max == 0 ? STEPS_DEFAULT : in->steps_max;
+    struct causal causal = {.in = in, .out = out};
+
+    ORD_ASSERT(out->outcome == ORD_UNKNOWN); /* a pass has to be earned */
+    if (ord_trace_init(&causal.trace, in, err) != ORD_OK)
+        return err->rc;
+    find_thin_air(&causal);
+    causal.order = (struct ord_causality){.trace = &causal.trace,
+                                          .arena = in->arena,
+                                          .steps_left = &steps_left,
+                                          .found = found_bad,
+                                          .data = &causal};
+    if (ord_causality_run(&causal.order, err) != ORD_OK)
+        return err->rc;
+    return conclude(&causal);
+}
+
+const struct ord_checker ord_checker_causal = {
+    .name = "causal",
+    .claim = "nobody sees an effect without its cause",
+    .options = "level: cc, or ccv (replicas agree on one order), or cm (each "
+               "session sees one order)",
+    .check = causal_check,
+};
