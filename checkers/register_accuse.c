@@ -158,6 +158,7 @@ static void accuse_reversed(struct core *core, uint32_t v)
         if (z->s[v] != NONE && lin->begin[z->s[v]] > end) {
             calls[0] = z->s[v];
             add(core, calls[0]);
+            add(core, z->writer[v]); /* there is no other */
             break;
         }
     }
@@ -258,6 +259,7 @@ static struct ends narrow(struct core *core, uint32_t root, int64_t f,
         if (v == to)
             break;
     }
+    add_seen(core, to);
     if (ends.f_value != ORD_ATOM_NIL)
         ends.f_call = ended_first(z, ends.f_value);
     ends.f = ends.f_value == ORD_ATOM_NIL ? -1 : (int64_t)z->f[ends.f_value];

@@ -130,6 +130,7 @@ void brute_random(struct brute *brute, struct ord_rng *rng)
     /* Places: invocations before completions of the same instant. */
     for (uint32_t i = 0; i < brute->count; i++) {
         brute->calls[i].begin = plans[i].begin * 64 + i;
+        brute->calls[i].done = plans[i].end * 64 + 32 + i;
         brute->calls[i].end = brute->calls[i].type == ORD_OP_OK
                                   ? plans[i].end * 64 + 32 + i
                                   : INT64_MAX;

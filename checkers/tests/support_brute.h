@@ -11,6 +11,7 @@ enum { BRUTE_CALLS_MAX = 12, BRUTE_VALUES_MAX = 16 };
 struct brute_call {
     int64_t begin; /* places among the events */
     int64_t end;   /* of an ok; else INT64_MAX */
+    int64_t done;  /* of any completion */
     uint8_t f;     /* ORD_F_READ, ORD_F_WRITE, ORD_F_CAS */
     uint8_t type;  /* ORD_OP_OK, ORD_OP_FAIL, ORD_OP_INFO */
     uint8_t from;  /* 0: nil */
