@@ -637,5 +637,5 @@ bool ord_ask_is_violating(struct ord_ask *ask, const struct ord_lin_part *parts,
             add_part(ask, &rows, &parts[i]);
     }
     add_unlisted(ask, &rows, parts, count, last);
-    return !ask->is_broke && put_question(ask, &rows);
+    return !ask->is_broke && rows.count > 0 && put_question(ask, &rows);
 }

@@ -188,6 +188,38 @@ static bool next_element(struct replay *r, struct ord_json *in, uint32_t *hint)
     return replay_call(r, call);
 }
 
+/* No call of the object, or of all of them, was forgotten. */
+static bool is_complete(struct verify *v, const struct world *world,
+                        uint32_t from, uint32_t to)
+{
+    const struct ord_calls *calls = &v->calls;
+
+    for (uint32_t i = from; i < to; i++) {
+        uint32_t call = calls->by_key == NULL ? i : calls->by_key[i];
+
+        if (calls->type[call] != ORD_OP_FAIL &&
+            !ord_model_knows(world->model, calls->f[call]))
+            return ord_verify_refuse(
+                v, "operation %u is none that the model %s knows",
+                calls->begin[call], world->model->name);
+        if (v->seen[call] == 0 && calls->type[call] != ORD_OP_INFO &&
+            ord_act_counts(world, calls, call))
+            return ord_verify_refuse(v, "no order has operation %u",
+                                     calls->begin[call]);
+    }
+    return true;
+}
+
+static bool is_object_complete(struct replay *r)
+{
+    const struct ord_calls *calls = &r->v->calls;
+
+    if (calls->by_key == NULL)
+        return is_complete(r->v, &r->world, 0, calls->count);
+    return is_complete(r->v, &r->world, calls->key_first[r->object],
+                       calls->key_first[r->object + 1]);
+}
+
 bool ord_verify_order(struct verify *v, const struct world *world,
                       struct ord_bytes key, struct ord_json *in)
 {
@@ -212,28 +244,14 @@ bool ord_verify_order(struct verify *v, const struct world *world,
                                  "%.*s",
                                  (int)(key.size > 80 ? 80 : key.size), key.at);
     v->out->order_count += r->step;
-    return true;
+    return v->claim->verdict == CLAIM_PASS || is_object_complete(r);
 }
 
 bool ord_verify_all_ordered(struct verify *v, const struct world *world)
 {
-    const struct ord_calls *calls = &v->calls;
-    uint64_t count = 0;
-
-    for (uint32_t i = 0; i < calls->count; i++) {
-        if (calls->type[i] != ORD_OP_FAIL &&
-            !ord_model_knows(world->model, calls->f[i]))
-            return ord_verify_refuse(
-                v, "operation %u is none that the model %s knows",
-                calls->begin[i], world->model->name);
-        if (calls->type[i] == ORD_OP_INFO || !ord_act_counts(world, calls, i))
-            continue;
-        count++;
-        if (v->seen[i] == 0)
-            return ord_verify_refuse(v, "no order has operation %u",
-                                     calls->begin[i]);
-    }
-    if (count == 0 && v->out->order_count == 0)
+    if (!is_complete(v, world, 0, v->calls.count))
+        return false;
+    if (v->out->order_count == 0)
         return ord_verify_refuse(v, "it passed, but there is nothing to check");
     return true;
 }
