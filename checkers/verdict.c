@@ -136,7 +136,9 @@ void ord_check_run(const struct ord_checker *checker,
     ORD_ASSERT(in->history != NULL);
     ORD_ASSERT(in->arena != NULL);
     *out = (struct ord_verdict){.outcome = ORD_UNKNOWN};
-    if (checker->check(in, out, &err) == ORD_OK)
+    /* What the checker did not get to see may be the very violation. */
+    if (checker->check(in, out, &err) == ORD_OK &&
+        ord_history_trouble(in->history, &err) == ORD_OK)
         return;
     /* A violation that was proved stays one, whatever failed after it. */
     if (out->outcome != ORD_INVALID)

@@ -295,13 +295,48 @@ static bool push_item(struct ord_atoms *atoms, uint32_t item)
     return true;
 }
 
+static uint64_t hash_begin(uint32_t count)
+{
+    return ord_mix(count + UINT64_C(0x5bd1e995));
+}
+
+static uint64_t hash_item(uint64_t hash, uint32_t item)
+{
+    return ord_mix(hash * UINT64_C(0x9e3779b97f4a7c15) + item);
+}
+
+int ord_atoms_add_ints(struct ord_atoms *atoms, const int64_t *numbers,
+                       uint32_t count, uint32_t *atom, struct ord_err *err)
+{
+    size_t first = atoms->items_count;
+    uint64_t hash = hash_begin(count);
+    struct sought what = {.kind = ORD_LIST, .count = count};
+    uint32_t item;
+    int rc = ORD_OK;
+
+    for (uint32_t i = 0; i < count && rc == ORD_OK; i++) {
+        rc = ord_atoms_add_int(atoms, numbers[i], &item, err);
+        if (rc == ORD_OK && !push_item(atoms, item))
+            rc = no_memory(atoms, err);
+        if (rc == ORD_OK)
+            hash = hash_item(hash, item);
+    }
+    if (rc == ORD_OK) {
+        if (count > 0)
+            what.items = atoms->items + first;
+        rc = add_sought(atoms, &what, (uint32_t)hash, atom, err);
+    }
+    atoms->items_count = first;
+    return rc;
+}
+
 /* Recursion is over a value in memory, which no reader makes deeper than
  * ORD_VALUE_DEPTH_MAX. */
 static int add_list(struct ord_atoms *atoms, const struct ord_value *value,
                     uint32_t *atom, struct ord_err *err)
 {
     size_t first = atoms->items_count;
-    uint64_t hash = ord_mix(value->count + UINT64_C(0x5bd1e995));
+    uint64_t hash = hash_begin(value->count);
     struct sought what = {.kind = ORD_LIST, .count = value->count};
     uint32_t item;
     int rc = ORD_OK;
@@ -311,7 +346,7 @@ static int add_list(struct ord_atoms *atoms, const struct ord_value *value,
         if (rc == ORD_OK && !push_item(atoms, item))
             rc = no_memory(atoms, err);
         if (rc == ORD_OK)
-            hash = ord_mix(hash * UINT64_C(0x9e3779b97f4a7c15) + item);
+            hash = hash_item(hash, item);
     }
     if (rc == ORD_OK) {
         if (value->count > 0)

@@ -56,6 +56,9 @@ void ord_atoms_expect(struct ord_atoms *atoms, int64_t low, int64_t high,
 /* ORD_ENOMEM, ORD_ELIMIT; like the rest, writes *atom only on success. */
 int ord_atoms_add(struct ord_atoms *atoms, const struct ord_value *value,
                   uint32_t *atom, struct ord_err *err);
+/* A list of numbers. */
+int ord_atoms_add_ints(struct ord_atoms *atoms, const int64_t *numbers,
+                       uint32_t count, uint32_t *atom, struct ord_err *err);
 int ord_atoms_add_int_slow(struct ord_atoms *atoms, int64_t number,
                            uint32_t *atom, struct ord_err *err);
 /* Frees what was needed to add; the atoms stay. */

@@ -1,8 +1,9 @@
-/* calls.c -- columns of calls out of a history's events, in two passes.
+/* calls.c -- columns of calls, straight from the columns of blocks.
  *
- * The first pass counts, so that every column is made once and in its size;
- * the second one fills them in.  A completion finds its call by the place of
- * its invocation.
+ * The blocks' heads tell how many calls there are and within which range their
+ * numbers lie, so every column is made once and in its size.  Then one pass:
+ * a completion tells its call by their distance.  Columns that calls have no
+ * use for (times, nodes, ...) stay packed.
  */
 #include "histories/calls.h"
 
@@ -10,26 +11,23 @@
 #include <stdlib.h>
 
 #include "histories/atoms.h"
+#include "histories/build.h"
 
 struct builder {
     const struct ord_history *history;
     struct ord_arena *arena;
     struct ord_calls *out;
     unsigned want;
-
-    /* From the first pass. */
+    uint32_t columns; /* of the blocks that are read */
     uint32_t call_count;
-    bool has_keys;
-    bool has_final;
-    int64_t low; /* of all numbers that will be atoms */
-    int64_t high;
-    uint64_t int_count;
+    uint32_t next; /* call */
 
     struct ord_atoms *atoms;
-    struct ord_atoms *key_atoms;
-    struct ord_atoms *process_atoms;
-    uint32_t *call_of; /* by event; owned, for a while */
-    bool has_nil_key;
+    struct ord_atoms *key_atoms;     /* NULL: no operation has a key */
+    struct ord_atoms *process_atoms; /* NULL: not asked for */
+    struct ord_atoms *session_atoms; /* NULL: not asked for */
+    struct ord_reader reader;
+    struct ord_arena scratch; /* of one block */
 
     uint32_t *begin;
     uint32_t *end;
@@ -37,8 +35,9 @@ struct builder {
     uint32_t *of; /* out */
     uint32_t *key;
     uint32_t *process;
+    uint32_t *session;
     uint8_t *f;
-    uint8_t *type;
+    uint8_t *type; /* INVOKE while it is open */
     uint8_t *is_final;
 };
 
@@ -67,48 +66,7 @@ static enum shape shape_of(uint8_t f)
     }
 }
 
-/* ---- the first pass ------------------------------------------------------ */
-
-static bool is_client(const struct ord_op *op)
-{
-    return op->process >= 0;
-}
-
-static void survey_value(struct builder *b, const struct ord_value *value,
-                         int depth)
-{
-    if (value->kind == ORD_INT) {
-        b->int_count++;
-        if (value->as.number < b->low)
-            b->low = value->as.number;
-        if (value->as.number > b->high)
-            b->high = value->as.number;
-    } else if (value->kind == ORD_LIST && depth < 2) {
-        for (uint32_t i = 0; i < value->count; i++)
-            survey_value(b, &value->as.items[i], depth + 1);
-    }
-}
-
-static int survey(struct builder *b, struct ord_err *err)
-{
-    int64_t count = ord_history_count(b->history);
-
-    if (count >= ORD_CALL_NEVER)
-        return ord_fail(err, ORD_ELIMIT, "%" PRId64 " events (max %u)", count,
-                        ORD_CALL_NEVER - 1);
-    b->low = INT64_MAX;
-    b->high = INT64_MIN;
-    ORD_OPS (b->history, op) {
-        if (!is_client(op))
-            continue;
-        b->has_final |= op->is_final;
-        b->has_keys |= op->key.kind != ORD_NIL;
-        survey_value(b, &op->value, 0);
-        if (op->type == ORD_OP_INVOKE)
-            b->call_count++;
-    }
-    return ORD_OK;
-}
+/* ---- columns ------------------------------------------------------------- */
 
 static void *column(struct builder *b, size_t size, bool *is_bad)
 {
@@ -119,9 +77,24 @@ static void *column(struct builder *b, size_t size, bool *is_bad)
     return at;
 }
 
-static int make_columns(struct builder *b, struct ord_err *err)
+/* A table of numbers of its own, for keys and the like. */
+static int table(struct builder *b, bool is_wanted, uint32_t **at,
+                 struct ord_atoms **atoms, struct ord_err *err)
 {
-    size_t count = (size_t)ord_history_count(b->history);
+    bool is_bad = false;
+
+    if (!is_wanted)
+        return ORD_OK;
+    *at = column(b, sizeof **at, &is_bad);
+    if (is_bad)
+        return ord_fail(err, ORD_ENOMEM, "%" PRIu32 " calls", b->call_count);
+    return ord_atoms_new(b->arena, atoms, err);
+}
+
+static int make_columns(struct builder *b, bool has_keys, bool has_final,
+                        struct ord_err *err)
+{
+    bool has_sessions = (b->want & ORD_CALLS_SESSIONS) != 0;
     bool is_bad = false;
 
     b->begin = column(b, sizeof *b->begin, &is_bad);
@@ -130,129 +103,396 @@ static int make_columns(struct builder *b, struct ord_err *err)
     b->of = column(b, sizeof *b->of, &is_bad);
     b->f = column(b, sizeof *b->f, &is_bad);
     b->type = column(b, sizeof *b->type, &is_bad);
-    if (b->has_final)
+    if (has_final)
         b->is_final = column(b, sizeof *b->is_final, &is_bad);
-    if (b->has_keys)
-        b->key = column(b, sizeof *b->key, &is_bad);
-    if ((b->want & ORD_CALLS_PROCESSES) != 0)
-        b->process = column(b, sizeof *b->process, &is_bad);
-    if (!is_bad &&
-        count <= (b->arena->size_max - b->arena->taken_size) / sizeof(uint32_t))
-        b->call_of = malloc((count + 1) * sizeof *b->call_of);
-    if (is_bad || b->call_of == NULL)
+    if (is_bad)
         return ord_fail(err, ORD_ENOMEM,
                         "%" PRIu32 " calls need more than %zu bytes",
                         b->call_count, b->arena->size_max);
-    if (ord_atoms_new(b->arena, &b->atoms, err) != ORD_OK ||
-        (b->has_keys && ord_atoms_new(b->arena, &b->key_atoms, err) != ORD_OK))
+    if (table(b, has_keys, &b->key, &b->key_atoms, err) != ORD_OK ||
+        table(b, (b->want & ORD_CALLS_PROCESSES) != 0, &b->process,
+              &b->process_atoms, err) != ORD_OK ||
+        table(b, has_sessions, &b->session, &b->session_atoms, err) != ORD_OK)
         return err->rc;
-    ord_atoms_expect(b->atoms, b->low, b->high, b->int_count);
-    if (b->process != NULL)
-        return ord_atoms_new(b->arena, &b->process_atoms, err);
+    b->columns = 1U << ORD_COLUMN_BACK | 1U << ORD_COLUMN_NUMBER |
+                 1U << ORD_COLUMN_VALUE;
+    if (has_keys)
+        b->columns |= 1U << ORD_COLUMN_KEY | 1U << ORD_COLUMN_KEY_VALUE;
+    if (b->process != NULL || b->session != NULL)
+        b->columns |= 1U << ORD_COLUMN_PROCESS;
+    if (b->session != NULL)
+        b->columns |= 1U << ORD_COLUMN_SESSION;
+    return ord_atoms_new(b->arena, &b->atoms, err);
+}
+
+/* What the heads of the blocks tell. */
+static int survey(struct builder *b, struct ord_err *err)
+{
+    const struct ord_history *h = b->history;
+    int64_t low = INT64_MAX;
+    int64_t high = INT64_MIN;
+    uint64_t number_count = 0;
+    uint32_t bits = 0;
+
+    ORD_ASSERT(h->count < ORD_CALL_NEVER); /* no builder goes beyond */
+    b->call_count = (uint32_t)h->call_count;
+    for (uint32_t i = 0; i < h->block_count; i++) {
+        const struct ord_block *block = &h->blocks[i];
+
+        bits |= block->bits;
+        number_count += block->number_count;
+        low = block->low < low ? block->low : low;
+        high = block->high > high ? block->high : high;
+    }
+    if (make_columns(b, ord_kind_field(bits, ORD_KIND_KEY_SHIFT) != ORD_KF_NONE,
+                     (bits & ORD_KIND_FINAL) != 0, err) != ORD_OK)
+        return err->rc;
+    ord_atoms_expect(b->atoms, low, high, number_count);
     return ORD_OK;
 }
 
-/* ---- the second pass ----------------------------------------------------- */
+/* ---- values -------------------------------------------------------------- */
 
-static int add_cas(struct builder *b, const struct ord_op *op, uint32_t call,
-                   struct ord_err *err)
+static int contradicts(const struct builder *b, uint32_t i, struct ord_err *err)
 {
-    const struct ord_value *pair = &op->value;
+    return ord_fail(err, ORD_EFORMAT,
+                    "operation %" PRIu64 ": its block makes no sense",
+                    b->reader.block->first_event + i);
+}
 
-    if (pair->kind == ORD_NIL) { /* some say it only in the answer */
-        const struct ord_op *done = ord_history_pair(b->history, op);
+static int bad_value(const struct builder *b, const struct ord_cursor *in,
+                     uint32_t i, struct ord_err *err)
+{
+    if (in->is_full)
+        return ord_fail(err, ORD_ENOMEM, "a value needs more than %zu bytes",
+                        b->arena->size_max);
+    return contradicts(b, i, err);
+}
 
-        if (done != NULL)
-            pair = &done->value;
+static int add_numbers(struct builder *b, uint64_t count, uint32_t i,
+                       uint32_t *atom, struct ord_err *err)
+{
+    const struct ord_numbers *numbers = &b->reader.numbers[ORD_COLUMN_NUMBER];
+    uint32_t *at = &b->reader.at[ORD_COLUMN_NUMBER];
+    const int64_t *first = numbers->at + *at;
+
+    if (count > numbers->count - *at)
+        return contradicts(b, i, err);
+    *at += (uint32_t)count;
+    return ord_atoms_add_ints(b->atoms, first, (uint32_t)count, atom, err);
+}
+
+/* The atom of the value that the event itself has. */
+static int add_value(struct builder *b, const struct ord_kind *kind, uint32_t i,
+                     uint32_t *atom, struct ord_err *err)
+{
+    struct ord_reader *reader = &b->reader;
+    struct ord_cursor *in = &reader->in[ORD_COLUMN_VALUE];
+    struct ord_value value = ord_value_nil();
+    int64_t number;
+
+    switch (ord_kind_value(kind->bits)) {
+    case ORD_KV_NUMBER:
+        if (!ord_reader_next(reader, ORD_COLUMN_NUMBER, &number))
+            return contradicts(b, i, err);
+        return ord_atoms_add_int(b->atoms, number, atom, err);
+    case ORD_KV_FALSE:
+    case ORD_KV_TRUE:
+        value.kind = ORD_BOOL;
+        value.as.number = ord_kind_value(kind->bits) == ORD_KV_TRUE;
+        break;
+    case ORD_KV_PAIR:
+        return add_numbers(b, 2, i, atom, err);
+    case ORD_KV_NUMBERS:
+        if (!ord_reader_next(reader, ORD_COLUMN_NUMBER, &number) || number < 0)
+            return contradicts(b, i, err);
+        return add_numbers(b, (uint64_t)number, i, atom, err);
+    case ORD_KV_VALUE:
+        value = ord_get_value(in, &b->scratch);
+        if (in->is_bad)
+            return bad_value(b, in, i, err);
+        break;
+    default:
+        break;
     }
-    if (pair->kind != ORD_LIST || pair->count != 2)
-        return ord_fail(err, ORD_EFORMAT,
-                        "operation %" PRId64 ": a cas needs [old new]",
-                        op->index);
-    if (ord_atoms_add(b->atoms, &pair->as.items[0], &b->of[call], err) !=
-        ORD_OK)
+    return ord_atoms_add(b->atoms, &value, atom, err);
+}
+
+static int bad_cas(const struct builder *b, uint32_t call, struct ord_err *err)
+{
+    return ord_fail(err, ORD_EFORMAT,
+                    "operation %" PRIu32 ": a cas needs [old new]",
+                    b->begin[call]);
+}
+
+/* Takes [old new] apart, of an invocation or, where that has none, of its
+ * completion. */
+static int add_cas(struct builder *b, const struct ord_kind *kind, uint32_t i,
+                   uint32_t call, struct ord_err *err)
+{
+    struct ord_reader *reader = &b->reader;
+    struct ord_cursor *in = &reader->in[ORD_COLUMN_VALUE];
+    struct ord_value items[2] = {{0}};
+    struct ord_value pair = ord_value_list(items, 2);
+
+    if (ord_kind_value(kind->bits) == ORD_KV_PAIR) {
+        items[0] = items[1] = ord_value_int(0);
+        if (!ord_reader_next(reader, ORD_COLUMN_NUMBER, &items[0].as.number) ||
+            !ord_reader_next(reader, ORD_COLUMN_NUMBER, &items[1].as.number))
+            return contradicts(b, i, err);
+    } else if (ord_kind_value(kind->bits) == ORD_KV_VALUE) {
+        pair = ord_get_value(in, &b->scratch);
+        if (in->is_bad)
+            return bad_value(b, in, i, err);
+    } else {
+        return bad_cas(b, call, err);
+    }
+    if (pair.kind != ORD_LIST || pair.count != 2)
+        return bad_cas(b, call, err);
+    if (ord_atoms_add(b->atoms, &pair.as.items[0], &b->of[call], err) != ORD_OK)
         return err->rc;
-    return ord_atoms_add(b->atoms, &pair->as.items[1], &b->in[call], err);
+    return ord_atoms_add(b->atoms, &pair.as.items[1], &b->in[call], err);
 }
 
-/* The invocation has the key, or else the answer. */
-static int add_key(struct builder *b, const struct ord_op *op, uint32_t call,
-                   struct ord_err *err)
-{
-    const struct ord_op *done = NULL;
-    const struct ord_value *key = &op->key;
+/* ---- keys, processes, sessions ------------------------------------------- */
 
-    if (key->kind == ORD_NIL)
-        done = ord_history_pair(b->history, op);
-    if (done != NULL)
-        key = &done->key;
-    b->has_nil_key |= key->kind == ORD_NIL;
-    return ord_atoms_add(b->key_atoms, key, &b->key[call], err);
+/* The invocation has the key, or else the answer.  Atom 0 is nil. */
+static int add_key(struct builder *b, const struct ord_kind *kind, uint32_t i,
+                   uint32_t call, struct ord_err *err)
+{
+    struct ord_reader *reader = &b->reader;
+    struct ord_cursor *in = &reader->in[ORD_COLUMN_KEY_VALUE];
+    struct ord_value key;
+    uint32_t atom;
+    int64_t number;
+
+    switch (ord_kind_field(kind->bits, ORD_KIND_KEY_SHIFT)) {
+    case ORD_KF_COLUMN:
+        if (!ord_reader_next(reader, ORD_COLUMN_KEY, &number))
+            return contradicts(b, i, err);
+        if (ord_atoms_add_int(b->key_atoms, number, &atom, err) != ORD_OK)
+            return err->rc;
+        break;
+    case ORD_KF_VALUE:
+        key = ord_get_value(in, &b->scratch);
+        if (in->is_bad)
+            return bad_value(b, in, i, err);
+        if (ord_atoms_add(b->key_atoms, &key, &atom, err) != ORD_OK)
+            return err->rc;
+        break;
+    default:
+        return ORD_OK;
+    }
+    if (b->key[call] == ORD_ATOM_NIL)
+        b->key[call] = atom;
+    return ORD_OK;
 }
 
-static int add_invocation(struct builder *b, const struct ord_op *op,
-                          uint32_t call, struct ord_err *err)
+/* Sessions and processes that stand for one are told apart by how they are
+ * written: a number, and the same number as a text. */
+static int add_who(struct builder *b, const struct ord_kind *kind, uint32_t i,
+                   uint32_t call, struct ord_err *err)
 {
-    uint32_t process;
+    bool has_session =
+        ord_kind_field(kind->bits, ORD_KIND_SESSION_SHIFT) == ORD_KF_COLUMN;
+    struct ord_value text = {.kind = ORD_TEXT, .count = sizeof(int64_t)};
+    int64_t process;
+    int64_t session;
+    uint32_t atom;
+    int rc;
 
-    b->begin[call] = (uint32_t)op->index;
+    if (!ord_reader_next(&b->reader, ORD_COLUMN_PROCESS, &process))
+        return contradicts(b, i, err);
+    if (b->process != NULL) {
+        if (ord_atoms_add_int(b->process_atoms, process, &atom, err) != ORD_OK)
+            return err->rc;
+        b->process[call] = atom - 1;
+    }
+    if (b->session == NULL)
+        return ORD_OK;
+    text.as.text = (const char *)&process;
+    if (has_session &&
+        !ord_reader_next(&b->reader, ORD_COLUMN_SESSION, &session))
+        return contradicts(b, i, err);
+    if (has_session)
+        rc = ord_atoms_add_int(b->session_atoms, session, &atom, err);
+    else
+        rc = ord_atoms_add(b->session_atoms, &text, &atom, err);
+    if (rc == ORD_OK)
+        b->session[call] = atom - 1;
+    return rc;
+}
+
+/* ---- events -------------------------------------------------------------- */
+
+static int add_invocation(struct builder *b, const struct ord_kind *kind,
+                          uint32_t i, struct ord_err *err)
+{
+    uint32_t call = b->next;
+
+    if (call == b->call_count)
+        return contradicts(b, i, err);
+    b->next++;
+    b->begin[call] = (uint32_t)b->reader.block->first_event + i;
     b->end[call] = ORD_CALL_NEVER;
-    b->f[call] = op->f;
-    b->type[call] = ORD_OP_INFO;
+    b->f[call] = kind->f;
+    b->type[call] = ORD_OP_INVOKE;
     b->of[call] = ORD_ATOM_NONE;
     if (b->is_final != NULL)
-        b->is_final[call] = op->is_final;
-    if (b->key != NULL && add_key(b, op, call, err) != ORD_OK)
-        return err->rc;
-    if (b->process != NULL) {
-        if (ord_atoms_add_int(b->process_atoms, op->process, &process, err) !=
-            ORD_OK)
+        b->is_final[call] = (kind->bits & ORD_KIND_FINAL) != 0;
+    if (b->key != NULL) {
+        b->key[call] = ORD_ATOM_NIL;
+        if (add_key(b, kind, i, call, err) != ORD_OK)
             return err->rc;
-        b->process[call] = process - 1; /* atom 0 is nil */
     }
-    if (shape_of(op->f) == SHAPE_CAS)
-        return add_cas(b, op, call, err);
-    return ord_atoms_add(b->atoms, &op->value, &b->in[call], err);
+    if ((b->process != NULL || b->session != NULL) &&
+        add_who(b, kind, i, call, err) != ORD_OK)
+        return err->rc;
+    if (shape_of(kind->f) != SHAPE_CAS)
+        return add_value(b, kind, i, &b->in[call], err);
+    b->in[call] = ORD_ATOM_NONE;
+    if (ord_kind_value(kind->bits) == ORD_KV_NIL)
+        return ORD_OK; /* some say it only in the answer */
+    return add_cas(b, kind, i, call, err);
 }
 
-static int add_completion(struct builder *b, const struct ord_op *op,
-                          uint32_t call, struct ord_err *err)
+/* The value of an answer, and what it says of the call. */
+static int add_answer_value(struct builder *b, const struct ord_kind *kind,
+                            uint32_t i, uint32_t call, struct ord_err *err)
 {
-    enum shape shape = shape_of(op->f);
+    enum ord_kind_value value = ord_kind_value(kind->bits);
+    enum shape shape = shape_of(kind->f);
+    bool is_ok = ord_kind_type(kind) == ORD_OP_OK;
+    uint32_t atom;
 
-    b->type[call] = op->type;
-    if (b->is_final != NULL)
-        b->is_final[call] |= op->is_final;
-    if (op->type != ORD_OP_OK)
-        return ORD_OK;
-    b->end[call] = (uint32_t)op->index;
-    if (shape == SHAPE_CAS)
-        return ORD_OK;
-    if (shape == SHAPE_PUT && op->value.kind == ORD_NIL) {
-        b->of[call] = b->in[call];
+    if (shape == SHAPE_CAS && b->in[call] == ORD_ATOM_NONE &&
+        value != ORD_KV_NIL)
+        return add_cas(b, kind, i, call, err);
+    if (value == ORD_KV_SAME || (value == ORD_KV_NIL && shape == SHAPE_PUT)) {
+        if (is_ok && shape != SHAPE_CAS)
+            b->of[call] = b->in[call];
         return ORD_OK;
     }
-    return ord_atoms_add(b->atoms, &op->value, &b->of[call], err);
+    /* Of others nobody wants the value, but the columns go on behind it. */
+    if (add_value(b, kind, i, &atom, err) != ORD_OK)
+        return err->rc;
+    if (is_ok && shape != SHAPE_CAS)
+        b->of[call] = atom;
+    return ORD_OK;
+}
+
+static int add_answer(struct builder *b, const struct ord_kind *kind,
+                      uint32_t i, struct ord_err *err)
+{
+    int64_t back;
+    uint32_t call;
+
+    if (!ord_reader_next(&b->reader, ORD_COLUMN_BACK, &back) || back < 0 ||
+        back >= b->next)
+        return contradicts(b, i, err);
+    call = b->next - 1 - (uint32_t)back;
+    if (b->type[call] != ORD_OP_INVOKE || b->f[call] != kind->f)
+        return contradicts(b, i, err);
+    b->type[call] = (uint8_t)ord_kind_type(kind);
+    if (b->type[call] == ORD_OP_OK)
+        b->end[call] = (uint32_t)b->reader.block->first_event + i;
+    if (b->is_final != NULL)
+        b->is_final[call] |= (kind->bits & ORD_KIND_FINAL) != 0;
+    if (b->key != NULL && add_key(b, kind, i, call, err) != ORD_OK)
+        return err->rc;
+    if (b->session != NULL &&
+        ord_kind_field(kind->bits, ORD_KIND_SESSION_SHIFT) == ORD_KF_COLUMN)
+        (void)ord_reader_next(&b->reader, ORD_COLUMN_SESSION, &back);
+    return add_answer_value(b, kind, i, call, err);
+}
+
+/* The nemesis is left out, but what it says stands in the same columns. */
+static int skip_nemesis(struct builder *b, const struct ord_kind *kind,
+                        uint32_t i, struct ord_err *err)
+{
+    struct ord_reader *reader = &b->reader;
+    int64_t number = 0;
+    bool is_good = true;
+
+    if (b->key != NULL &&
+        ord_kind_field(kind->bits, ORD_KIND_KEY_SHIFT) == ORD_KF_COLUMN)
+        is_good = ord_reader_next(reader, ORD_COLUMN_KEY, &number);
+    if (b->key != NULL &&
+        ord_kind_field(kind->bits, ORD_KIND_KEY_SHIFT) == ORD_KF_VALUE)
+        (void)ord_get_value(&reader->in[ORD_COLUMN_KEY_VALUE], &b->scratch);
+    if (b->session != NULL &&
+        ord_kind_field(kind->bits, ORD_KIND_SESSION_SHIFT) == ORD_KF_COLUMN)
+        is_good =
+            ord_reader_next(reader, ORD_COLUMN_SESSION, &number) && is_good;
+    switch (ord_kind_value(kind->bits)) {
+    case ORD_KV_NUMBER:
+        is_good =
+            ord_reader_next(reader, ORD_COLUMN_NUMBER, &number) && is_good;
+        break;
+    case ORD_KV_PAIR:
+    case ORD_KV_NUMBERS:
+        number = 2;
+        if (ord_kind_value(kind->bits) == ORD_KV_NUMBERS)
+            is_good =
+                ord_reader_next(reader, ORD_COLUMN_NUMBER, &number) && is_good;
+        is_good = is_good && number >= 0 &&
+                  number <= (int64_t)reader->numbers[ORD_COLUMN_NUMBER].count -
+                                reader->at[ORD_COLUMN_NUMBER];
+        if (is_good)
+            reader->at[ORD_COLUMN_NUMBER] += (uint32_t)number;
+        break;
+    case ORD_KV_VALUE:
+        (void)ord_get_value(&reader->in[ORD_COLUMN_VALUE], &b->scratch);
+        break;
+    default:
+        break;
+    }
+    return is_good ? ORD_OK : contradicts(b, i, err);
+}
+
+static int add_block(struct builder *b, const struct ord_block *block,
+                     struct ord_err *err)
+{
+    size_t left = b->arena->size_max - b->arena->taken_size;
+    int rc;
+
+    ord_arena_fini(&b->scratch);
+    b->scratch.size_max = left > 0 ? left : 1;
+    rc = ord_reader_load(&b->reader, block, b->columns, left, &b->scratch, err);
+    for (uint32_t i = 0; i < block->event_count && rc == ORD_OK; i++) {
+        const struct ord_kind *kind = ord_reader_kind(&b->reader, i);
+
+        if (ord_kind_is_call(kind))
+            rc = add_invocation(b, kind, i, err);
+        else if (ord_kind_is_answer(kind))
+            rc = add_answer(b, kind, i, err);
+        else
+            rc = skip_nemesis(b, kind, i, err);
+    }
+    ord_history_release(b->history, block);
+    if (rc != ORD_OK)
+        return rc;
+    if (b->next != block->first_call + block->call_count ||
+        !ord_reader_is_done(&b->reader, b->columns))
+        return contradicts(b, block->event_count - 1, err);
+    return ORD_OK;
 }
 
 static int fill(struct builder *b, struct ord_err *err)
 {
-    uint32_t calls = 0;
-    int rc = ORD_OK;
+    const struct ord_history *h = b->history;
 
-    ORD_OPS (b->history, op) {
-        if (!is_client(op))
-            continue;
-        if (op->type == ORD_OP_INVOKE) {
-            b->call_of[op->index] = calls;
-            rc = add_invocation(b, op, calls++, err);
-        } else {
-            rc = add_completion(b, op, b->call_of[op->pair], err);
-        }
-        if (rc != ORD_OK)
-            return rc;
+    for (uint32_t i = 0; i < h->block_count; i++) {
+        if (add_block(b, &h->blocks[i], err) != ORD_OK)
+            return err->rc;
     }
-    ORD_ASSERT(calls == b->call_count);
+    ORD_ASSERT(b->next == b->call_count);
+    for (uint32_t call = 0; call < b->call_count; call++) {
+        if (b->type[call] == ORD_OP_INVOKE)
+            b->type[call] = ORD_OP_INFO;
+        if (b->in[call] == ORD_ATOM_NONE)
+            return bad_cas(b, call, err);
+    }
     return ORD_OK;
 }
 
@@ -269,10 +509,12 @@ static int list_keys(struct builder *b, struct ord_err *err)
 {
     struct ord_calls *out = b->out;
     const struct ord_calls names = {.atoms = b->key_atoms};
-    uint32_t first = b->has_nil_key ? 0 : 1; /* atom 0 is nil */
+    uint32_t first = 1; /* atom 0 is nil, which may be no key of any call */
     struct ord_value *keys;
 
     out->key_count = 1;
+    for (uint32_t i = 0; i < b->call_count && b->key != NULL; i++)
+        first = b->key[i] == ORD_ATOM_NIL ? 0 : first;
     if (b->key_atoms != NULL && b->call_count > 0)
         out->key_count = b->key_atoms->count - first;
     keys = ord_arena_zalloc(b->arena, out->key_count, sizeof *keys);
@@ -319,8 +561,8 @@ static int build(struct builder *b, struct ord_err *err)
 {
     struct ord_calls *out = b->out;
 
-    if (survey(b, err) != ORD_OK || make_columns(b, err) != ORD_OK ||
-        fill(b, err) != ORD_OK || list_keys(b, err) != ORD_OK)
+    if (survey(b, err) != ORD_OK || fill(b, err) != ORD_OK ||
+        list_keys(b, err) != ORD_OK)
         return err->rc;
     out->count = b->call_count;
     out->event_count = (uint32_t)ord_history_count(b->history);
@@ -332,11 +574,20 @@ static int build(struct builder *b, struct ord_err *err)
     out->out = b->of;
     out->is_final = b->is_final;
     out->process = b->process;
+    out->session = b->session;
+    if (b->session != NULL)
+        out->session_count = b->session_atoms->count - 1;
     out->atoms = b->atoms;
     out->atom_count = b->atoms->count;
     if (out->key_count > 1 || (b->want & ORD_CALLS_KEYS) != 0)
         return group(b, err);
     return ORD_OK;
+}
+
+static void seal(struct ord_atoms *atoms)
+{
+    if (atoms != NULL)
+        ord_atoms_seal(atoms);
 }
 
 int ord_calls_build(const struct ord_history *history, unsigned want,
@@ -348,13 +599,13 @@ int ord_calls_build(const struct ord_history *history, unsigned want,
     int rc;
 
     *out = (struct ord_calls){0};
+    ord_arena_init(&b.scratch, arena->size_max);
     rc = build(&b, err);
-    if (b.atoms != NULL)
-        ord_atoms_seal(b.atoms);
-    if (b.key_atoms != NULL)
-        ord_atoms_seal(b.key_atoms);
-    if (b.process_atoms != NULL)
-        ord_atoms_seal(b.process_atoms);
-    free(b.call_of);
+    seal(b.atoms);
+    seal(b.key_atoms);
+    seal(b.process_atoms);
+    seal(b.session_atoms);
+    ord_reader_fini(&b.reader);
+    ord_arena_fini(&b.scratch);
     return rc;
 }

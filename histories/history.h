@@ -39,7 +39,9 @@ struct ord_history_options {
 /* Reads a file, "-" for standard input, plain or gzip.  The history is owned
  * by the caller.  ORD_EFORMAT names line (and column where there is one) and
  * what was expected, or the operation that breaks the rules: two operations
- * open in one process, a completion without its invocation or of another f. */
+ * open in one process, a completion without its invocation or of another f, a
+ * write that is answered with another value.  Of our own files also FILE.tail
+ * is read, where a recorder that was killed has left one. */
 int ord_history_open(const char *path, const struct ord_history_options *how,
                      struct ord_history **out, struct ord_err *err);
 void ord_history_free(struct ord_history **history);
@@ -59,9 +61,20 @@ const char *ord_history_meta(const struct ord_history *history);
 /* Bytes behind the last whole record, when a crash cut the log; else 0. */
 uint64_t ord_history_torn_size(const struct ord_history *history);
 
+/* Whole operations are made of the history's blocks as they are asked for.
+ * Where that fails (the memory that was allowed is used up, or blocks with
+ * good checksums contradict each other), ORD_OPS has none, and
+ * ord_history_op() gives an event of the nemesis that says nothing.  Then this
+ * says why: who draws conclusions asks in the end.  ord_check_run() does. */
+int ord_history_trouble(const struct ord_history *history, struct ord_err *err);
+
+/* All of them, one behind the other; `end` is `first` when there is trouble. */
+const struct ord_op *ord_history_first(const struct ord_history *history);
+const struct ord_op *ord_history_end(const struct ord_history *history);
+
 #define ORD_OPS(history, op)                                                   \
-    for (const struct ord_op *op = ord_history_op(history, 0),                 \
-                             *op##_end = op + ord_history_count(history);      \
+    for (const struct ord_op *op = ord_history_first(history),                 \
+                             *op##_end = ord_history_end(history);             \
          op != op##_end; op++)
 
 /* ---- building one, for readers, tests and generators -------------------- */
@@ -70,12 +83,14 @@ struct ord_history_builder;
 
 int ord_history_builder_new(size_t size_max, struct ord_history_builder **out,
                             struct ord_err *err);
-/* Copies op, its key, value, name and error.  index and pair are ignored. */
+/* Copies op, its key, value, name and error.  index and pair are ignored.
+ * Pairs and validates: ORD_EFORMAT names the operation.  After an error the
+ * builder is only to be freed. */
 int ord_history_add(struct ord_history_builder *builder,
                     const struct ord_op *op, struct ord_err *err);
-/* Pairs, validates, and turns the builder into a history; frees the builder
- * either way.  sort: order by time_ns first (invocations before completions
- * of the same instant), else the order of the adds is the truth. */
+/* Turns the builder into a history; frees the builder either way.  sort: order
+ * by time_ns first (invocations before completions of the same instant), else
+ * the order of the adds is the truth. */
 int ord_history_finish(struct ord_history_builder **builder, bool sort,
                        struct ord_history **out, struct ord_err *err);
 void ord_history_builder_free(struct ord_history_builder **builder);
@@ -90,6 +105,10 @@ int ord_history_parse_text(const char *text, struct ord_history **out,
                            struct ord_err *err);
 
 /* ---- writing ------------------------------------------------------------ */
+/* Our own format, whole or not at all: after ORD_EFULL or another error a file
+ * that was there before is unharmed. */
+int ord_history_write_own(const struct ord_history *history, const char *path,
+                          struct ord_err *err);
 int ord_history_write_jsonl(const struct ord_history *history, int fd,
                             struct ord_err *err);
 int ord_history_write_edn(const struct ord_history *history, int fd,

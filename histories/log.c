@@ -1,8 +1,14 @@
 /* log.c -- the recorder's end of the log. See FORMAT.md for the bytes.
  *
- * A record is encoded aside, copied behind the last one, and becomes part of
- * the log by one aligned store of its size: until then a reader sees the zero
- * that the allocation put there.
+ * A row is encoded aside, copied behind the last one of the tail, and becomes
+ * part of the log by one aligned store of its size: until then a reader sees
+ * the zero that the allocation put there.
+ *
+ * When the tail is long, those of its events that nothing can come before any
+ * more are appended to the main file as a block, and a new tail with the rest
+ * takes the old one's place by a rename.  A tail says which bytes of the main
+ * file it follows, so a block counts from the rename on: killed in between, a
+ * reader ignores the block and finds its events in the old tail.
  */
 #include "histories/log.h"
 
@@ -10,297 +16,177 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #include "harness/base/file.h"
-#include "histories/log_format.h"
+#include "histories/build.h"
+#include "histories/log_row.h"
+#include "histories/log_tail.h"
 
 enum {
-    LOG_CHUNK = 1 << 20,
-    LOG_CHUNK_FIRST = 1 << 16,
-    VARINT_MAX = 10,
-    FIXED_MAX = 16 * VARINT_MAX, /* every part of a record but text, values */
-    EINTR_MAX = 100,
+    ROWS_PRESET = 8192, /* rows before the first look for a block */
+    ROWS_FORCED = 8,    /* times that: then events are placed regardless */
+    MIN_SHARE = 4,      /* of the rows that a block must take, else it waits */
 };
 
 struct ord_log {
     int fd;
-    unsigned char *map; /* NULL: no window yet */
-    uint64_t map_at;    /* file offset of the window */
-    size_t map_size;
-    uint64_t end;       /* file offset behind the last record */
-    uint64_t allocated; /* size of the file */
+    uint64_t end;        /* of the main file */
+    uint32_t header_crc; /* of its header */
+    struct ord_tail tail;
+    uint32_t rows_preset;
+    uint32_t next_look; /* rows at which to look for a block */
     uint64_t event_count;
-    int64_t last_ns;
+    int64_t clock_ns;    /* the latest; the controller's never runs back */
+    int64_t frontier_ns; /* of the events in blocks */
+    bool is_stuck;       /* no more blocks: the disk is full, or the events */
+                         /* break a rule, which the reader will tell */
+    struct ord_history_builder *builder; /* of blocks */
+    struct ord_buf blocks;               /* packed, to be written */
     struct ord_buf record;
-    uint8_t f_ids[ORD_F_COUNT];         /* 0: not defined yet */
-    char *names[ORD_LOG_NAMES_MAX + 1]; /* of defined ids; owned */
-    uint8_t name_count;
+    char path[ORD_PATH_MAX];
 };
 
-/* ---- room ---------------------------------------------------------------- */
+/* ---- blocks -------------------------------------------------------------- */
 
-static int fail_alloc(int code, uint64_t size, struct ord_err *err)
+/* The events before this moment have their places for good: an answer that is
+ * still to come may be placed as early as its invocation, no earlier. */
+static int64_t settled_until(const struct ord_log *log,
+                             const struct ord_rows *rows)
 {
-    errno = code;
-    if (code == EFBIG)
-        return ord_fail(err, ORD_EFULL,
-                        "the log may not grow to %" PRIu64
-                        " bytes: file size limit reached",
-                        size);
-    return ord_fail_errno(err, "allocate %" PRIu64 " bytes of log", size);
+    int64_t until = log->clock_ns;
+
+    if (log->tail.row_count >= (uint64_t)log->rows_preset * ROWS_FORCED)
+        return until; /* the open ones stay where they were invoked */
+    for (int64_t i = 0; i < rows->count; i++) {
+        if (rows->rows[i].is_open && rows->ops[i].time_ns < until)
+            until = rows->ops[i].time_ns;
+    }
+    return until;
 }
 
-/* Has `size` bytes allocated and mapped behind the last record.  After a
- * failure the log is as it was, and the next append may try again. */
-static int make_room(struct ord_log *log, size_t size, struct ord_err *err)
+/* A new tail with the rows from `first` on, in place of the old one. */
+static int turn_tail(struct ord_log *log, const struct ord_rows *rows,
+                     int64_t first, uint64_t main_size, struct ord_err *err)
 {
-    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-    uint64_t need = log->end + size;
-    uint64_t want = log->allocated;
-    uint64_t from = log->end / page * page;
-    int code = EINTR;
-    void *map;
+    struct ord_tail_head head = {
+        .header_crc = log->header_crc,
+        .main_size = main_size,
+        .event_count = (uint64_t)log->builder->history->count,
+        .frontier_ns = log->frontier_ns,
+    };
+    struct ord_tail fresh;
+    int rc = ord_tail_create(&fresh, log->path, &head, err);
 
-    if (log->map != NULL && need <= log->map_at + log->map_size)
+    for (int64_t i = first; i < rows->count && rc == ORD_OK; i++) {
+        const struct ord_op *op = &rows->ops[i];
+        /* Stamps have done their work, but for what is still open. */
+        const struct ord_row row = {
+            .sent_ns = ORD_NONE,
+            .received_ns = ORD_NONE,
+            .is_placed = !rows->rows[op->index].is_open,
+        };
+
+        rc = ord_tail_append(&fresh, op, &row, &log->record, err);
+    }
+    if (rc == ORD_OK)
+        rc = ord_tail_publish(&fresh, log->path, err);
+    if (rc != ORD_OK) {
+        ord_tail_discard(&fresh, log->path);
+        return rc;
+    }
+    ord_tail_fini(&log->tail);
+    log->tail = fresh;
+    return ORD_OK;
+}
+
+static void be_stuck(struct ord_log *log)
+{
+    log->is_stuck = true;
+    /* What was written of the block is no part of the log. */
+    if (ftruncate(log->fd, (off_t)log->end) == 0)
+        (void)lseek(log->fd, (off_t)log->end, SEEK_SET);
+}
+
+/* Events [0, count) of the rows into blocks behind the main file. */
+static int write_blocks(struct ord_log *log, const struct ord_rows *rows,
+                        int64_t count, struct ord_err *err)
+{
+    ord_buf_clear(&log->blocks);
+    for (int64_t i = 0; i < count; i++) {
+        if (ord_history_add(log->builder, &rows->ops[i], err) != ORD_OK)
+            return err->rc;
+    }
+    if (ord_builder_pack(log->builder, err) != ORD_OK)
+        return err->rc;
+    return ord_write_all(log->fd, ord_buf_bytes(&log->blocks), err);
+}
+
+/* Moves settled events into blocks.  What fails here costs no event: they stay
+ * in the tail.  is_last: all of them. */
+static int make_blocks(struct ord_log *log, bool is_last, struct ord_err *err)
+{
+    struct ord_arena arena;
+    struct ord_rows rows;
+    int64_t until;
+    int64_t count = 0;
+    int rc;
+
+    ord_arena_init(&arena, SIZE_MAX / 4);
+    rc = ord_rows_read(ord_tail_rows(&log->tail), &arena, &rows, err);
+    if (rc == ORD_OK)
+        rc = ord_rows_place(&rows, log->frontier_ns, err);
+    until = rc == ORD_OK ? settled_until(log, &rows) : 0;
+    if (rc == ORD_OK)
+        rc = ord_order_sort(rows.ops, rows.count, ORD_ORDER_TIME_ADDED, err);
+    while (rc == ORD_OK && count < rows.count &&
+           (is_last || rows.ops[count].time_ns < until))
+        count++;
+    if (rc == ORD_OK && !is_last && count < rows.count / MIN_SHARE) {
+        log->next_look *= 2; /* something stays open: wait for it */
+        ord_arena_fini(&arena);
         return ORD_OK;
-    if (need > want) {
-        want += log->map == NULL ? LOG_CHUNK_FIRST : LOG_CHUNK;
-        if (want < need)
-            want = need;
-        want = (want + page - 1) / page * page;
-        for (int i = 0; i < EINTR_MAX && code == EINTR; i++)
-            code = posix_fallocate(log->fd, (off_t)log->allocated,
-                                   (off_t)(want - log->allocated));
-        if (code != 0)
-            return fail_alloc(code, want, err);
-        log->allocated = want;
     }
-    map = mmap(NULL, (size_t)(want - from), PROT_READ | PROT_WRITE, MAP_SHARED,
-               log->fd, (off_t)from);
-    if (map == MAP_FAILED)
-        return ord_fail_errno(err, "map %" PRIu64 " bytes of log", want - from);
-    if (log->map != NULL)
-        (void)munmap(log->map, log->map_size);
-    log->map = map;
-    log->map_at = from;
-    log->map_size = (size_t)(want - from);
-    return ORD_OK;
-}
-
-/* ---- encoding ------------------------------------------------------------ */
-
-static unsigned char *put_varint(unsigned char *at, uint64_t value)
-{
-    while (value >= 0x80) {
-        *at++ = (unsigned char)(value | 0x80);
-        value >>= 7;
+    if (rc == ORD_OK && count > 0) {
+        log->frontier_ns = rows.ops[count - 1].time_ns;
+        rc = write_blocks(log, &rows, count, err);
     }
-    *at++ = (unsigned char)value;
-    return at;
-}
-
-static unsigned char *put_signed(unsigned char *at, int64_t value)
-{
-    return put_varint(at, ord_log_zigzag(value));
-}
-
-/* Stamps stand as their distance, whatever they are: it wraps. */
-static int64_t distance(int64_t from, int64_t to)
-{
-    return (int64_t)((uint64_t)to - (uint64_t)from);
-}
-
-static void add_varint(struct ord_buf *out, uint64_t value)
-{
-    unsigned char *at = (unsigned char *)ord_buf_reserve(out, VARINT_MAX);
-
-    if (at != NULL)
-        ord_buf_commit(out, (size_t)(put_varint(at, value) - at));
-}
-
-static void add_text(struct ord_buf *out, struct ord_bytes text)
-{
-    add_varint(out, text.size);
-    ord_buf_add(out, text);
-}
-
-/* False: deeper than a reader would take. */
-static bool add_value(struct ord_buf *out, const struct ord_value *value,
-                      int depth)
-{
-    bool is_flat = true;
-
-    switch (value->kind) {
-    case ORD_BOOL:
-        ord_buf_char(out, value->as.number != 0 ? ORD_LOG_TRUE : ORD_LOG_FALSE);
-        break;
-    case ORD_INT:
-        ord_buf_char(out, ORD_LOG_INT);
-        add_varint(out, ord_log_zigzag(value->as.number));
-        break;
-    case ORD_TEXT:
-        ord_buf_char(out, ORD_LOG_TEXT);
-        add_text(out, (struct ord_bytes){value->as.text, value->count});
-        break;
-    case ORD_LIST:
-        if (depth == ORD_VALUE_DEPTH_MAX)
-            return false;
-        ord_buf_char(out, ORD_LOG_LIST);
-        add_varint(out, value->count);
-        for (uint32_t i = 0; i < value->count && is_flat && !out->failed; i++)
-            is_flat = add_value(out, &value->as.items[i], depth + 1);
-        break;
-    default:
-        ord_buf_char(out, ORD_LOG_NIL);
-        break;
-    }
-    return is_flat;
-}
-
-static uint32_t bits_of(const struct ord_op *op, int64_t sent_ns,
-                        int64_t received_ns)
-{
-    uint32_t bits = op->type;
-
-    bits |= op->is_final ? ORD_LOG_IS_FINAL : 0;
-    bits |= op->key.kind != ORD_NIL ? ORD_LOG_HAS_KEY : 0;
-    bits |= op->value.kind != ORD_NIL ? ORD_LOG_HAS_VALUE : 0;
-    bits |= op->node != ORD_NODE_NONE ? ORD_LOG_HAS_NODE : 0;
-    bits |= op->session != ORD_NONE ? ORD_LOG_HAS_SESSION : 0;
-    bits |= op->epoch != ORD_NONE ? ORD_LOG_HAS_EPOCH : 0;
-    bits |= op->position != ORD_NONE ? ORD_LOG_HAS_POSITION : 0;
-    bits |= op->device != 0 ? ORD_LOG_HAS_DEVICE : 0;
-    bits |= op->error != NULL ? ORD_LOG_HAS_ERROR : 0;
-    bits |= sent_ns != ORD_NONE ? ORD_LOG_HAS_SENT : 0;
-    bits |= received_ns != ORD_NONE ? ORD_LOG_HAS_RECEIVED : 0;
-    return bits;
-}
-
-/* The id under which f's name was defined; 0: not yet, or no id left. */
-static uint8_t name_id(const struct ord_log *log, const struct ord_op *op)
-{
-    if (op->f != ORD_F_OTHER)
-        return log->f_ids[op->f];
-    for (uint32_t id = 1; id <= log->name_count; id++) {
-        if (strcmp(log->names[id], op->name) == 0)
-            return (uint8_t)id;
-    }
-    return 0;
-}
-
-static const char *name_of(const struct ord_op *op)
-{
-    return op->f != ORD_F_OTHER ? ord_f_name(op->f) : op->name;
-}
-
-/* Bits, process, f, times and numbers: what has a bounded size. */
-static void add_fixed(struct ord_log *log, const struct ord_op *op,
-                      int64_t sent_ns, int64_t received_ns, uint8_t id)
-{
-    uint32_t bits = bits_of(op, sent_ns, received_ns);
-    unsigned char *first =
-        (unsigned char *)ord_buf_reserve(&log->record, FIXED_MAX);
-    unsigned char *at = first;
-
-    if (first == NULL)
-        return;
-    at = put_varint(at, bits);
-    at = put_signed(at, op->process);
-    at = put_signed(at, distance(log->last_ns, op->time_ns));
-    if ((bits & ORD_LOG_HAS_SENT) != 0)
-        at = put_signed(at, distance(op->time_ns, sent_ns));
-    if ((bits & ORD_LOG_HAS_RECEIVED) != 0)
-        at = put_signed(at, distance(op->time_ns, received_ns));
-    if ((bits & ORD_LOG_HAS_NODE) != 0)
-        at = put_varint(at, op->node);
-    if ((bits & ORD_LOG_HAS_SESSION) != 0)
-        at = put_signed(at, op->session);
-    if ((bits & ORD_LOG_HAS_EPOCH) != 0)
-        at = put_signed(at, op->epoch);
-    if ((bits & ORD_LOG_HAS_POSITION) != 0)
-        at = put_signed(at, op->position);
-    if ((bits & ORD_LOG_HAS_DEVICE) != 0)
-        at = put_varint(at, op->device);
-    at = put_varint(at, id);
-    ord_buf_commit(&log->record, (size_t)(at - first));
-}
-
-/* Encodes into log->record; *defines: the id that this record gives a name. */
-static int encode(struct ord_log *log, const struct ord_op *op, int64_t sent_ns,
-                  int64_t received_ns, uint8_t *defines, struct ord_err *err)
-{
-    struct ord_buf *out = &log->record;
-    uint8_t id = name_id(log, op);
-    bool is_flat = true;
-
-    *defines = 0;
-    if (id == 0 && log->name_count < ORD_LOG_NAMES_MAX)
-        *defines = (uint8_t)(log->name_count + 1);
-    ord_buf_clear(out);
-    add_fixed(log, op, sent_ns, received_ns, id == 0 ? *defines : id);
-    if (id == 0)
-        add_text(out, ord_bytes_of(name_of(op)));
-    if (op->key.kind != ORD_NIL)
-        is_flat = add_value(out, &op->key, 0);
-    if (op->value.kind != ORD_NIL)
-        is_flat = add_value(out, &op->value, 0) && is_flat;
-    if (op->error != NULL)
-        add_text(out, ord_bytes_of(op->error));
-    if (!is_flat)
-        return ord_fail(err, ORD_ELIMIT, "%s: a value nested more than %d deep",
-                        name_of(op), ORD_VALUE_DEPTH_MAX);
-    if (out->failed)
-        return ord_fail(err, ORD_ELIMIT, "%s: a record of over %d bytes",
-                        name_of(op), ORD_LOG_PAYLOAD_MAX);
-    return ORD_OK;
+    if (rc == ORD_OK && !is_last)
+        rc = turn_tail(log, &rows, count, log->end + log->blocks.size, err);
+    if (rc == ORD_OK)
+        log->end += log->blocks.size;
+    else
+        be_stuck(log);
+    log->next_look = (uint32_t)log->tail.row_count + log->rows_preset;
+    ord_arena_fini(&arena);
+    return rc;
 }
 
 /* ---- appending ----------------------------------------------------------- */
 
-static uint32_t crc_of(const void *bytes, size_t size)
-{
-    return (uint32_t)crc32_z(0, bytes, size);
-}
-
 int ord_log_append(struct ord_log *log, const struct ord_op *op,
                    int64_t sent_ns, int64_t received_ns, struct ord_err *err)
 {
-    const struct ord_buf *record = &log->record;
-    unsigned char *at;
-    uint8_t defines;
-    size_t size;
+    const struct ord_row row = {.sent_ns = sent_ns, .received_ns = received_ns};
+    struct ord_op kept = *op;
+    struct ord_err ignored = {0};
 
     ORD_ASSERT(op->type <= ORD_OP_INFO);
     ORD_ASSERT(op->f < ORD_F_COUNT);
     ORD_ASSERT(op->node <= ORD_NODES_MAX);
     ORD_ASSERT(op->process >= ORD_PROCESS_NEMESIS);
-    if (encode(log, op, sent_ns, received_ns, &defines, err) != ORD_OK)
+    if (kept.time_ns < log->clock_ns)
+        kept.time_ns = log->clock_ns;
+    if (ord_tail_append(&log->tail, &kept, &row, &log->record, err) != ORD_OK)
         return err->rc;
-    size = ORD_LOG_RECORD_HEAD + ord_log_align(record->size);
-    if (make_room(log, size, err) != ORD_OK)
-        return err->rc;
-    if (defines != 0) {
-        log->names[defines] = strdup(name_of(op));
-        if (log->names[defines] == NULL)
-            return ord_fail(err, ORD_ENOMEM, "the name %s", name_of(op));
-        log->name_count = defines;
-        if (op->f != ORD_F_OTHER)
-            log->f_ids[op->f] = defines;
-    }
-    at = log->map + (log->end - log->map_at);
-    ORD_ASSERT(ord_log_get32(at) == 0);
-    memcpy(at + ORD_LOG_RECORD_HEAD, record->at, record->size);
-    ord_log_put32(at + 4, crc_of(record->at, record->size));
-    /* One aligned store: the offset is a multiple of four. */
-    __atomic_store_n((uint32_t *)(void *)at, htole32((uint32_t)record->size),
-                     __ATOMIC_RELEASE);
-    log->end += size;
-    log->last_ns = op->time_ns;
+    log->clock_ns = kept.time_ns;
     log->event_count++;
+    if (log->tail.row_count >= log->next_look && !log->is_stuck)
+        (void)make_blocks(log, false, &ignored);
     return ORD_OK;
 }
 
@@ -309,35 +195,48 @@ uint64_t ord_log_event_count(const struct ord_log *log)
     return log->event_count;
 }
 
+void ord_log_set_rows(struct ord_log *log, uint32_t rows)
+{
+    ORD_ASSERT(rows > 0);
+    log->rows_preset = rows;
+    log->next_look = (uint32_t)log->tail.row_count + rows;
+}
+
 /* ---- opening and closing ------------------------------------------------- */
+
+uint32_t ord_log_add_header(struct ord_buf *out, struct ord_bytes meta)
+{
+    unsigned char head[ORD_LOG_HEADER_SIZE] = {0};
+    size_t first = out->size;
+    uint32_t crc;
+
+    memcpy(head, ORD_LOG_MAGIC, ORD_LOG_MAGIC_SIZE);
+    ord_put32(head + 8, ORD_LOG_VERSION);
+    ord_put32(head + 12, 0);
+    ord_put32(head + 16, (uint32_t)meta.size);
+    crc = (uint32_t)crc32_z(0, head, ORD_LOG_HEADER_SIZE - 4);
+    crc = (uint32_t)crc32_z(crc, (const void *)meta.at, meta.size);
+    ord_put32(head + 20, crc);
+    ord_buf_add(out, (struct ord_bytes){(const char *)head, sizeof head});
+    ord_buf_add(out, meta);
+    while ((out->size - first) % ORD_LOG_ALIGN != 0 && !out->failed)
+        ord_buf_char(out, '\0');
+    return crc;
+}
 
 static int write_header(struct ord_log *log, const char *meta,
                         struct ord_err *err)
 {
-    unsigned char head[ORD_LOG_HEADER_SIZE] = {0};
     size_t meta_size = strlen(meta);
     struct ord_buf all;
-    uint32_t crc;
     int rc;
 
     if (meta_size > ORD_LOG_META_MAX)
         return ord_fail(err, ORD_ELIMIT, "meta of %zu bytes (max %d)",
                         meta_size, ORD_LOG_META_MAX);
-    memcpy(head, ORD_LOG_MAGIC, ORD_LOG_MAGIC_SIZE);
-    ord_log_put32(head + 8, ORD_LOG_VERSION);
-    ord_log_put32(head + 12, 0);
-    ord_log_put32(head + 16, (uint32_t)meta_size);
-    crc = crc_of(head, ORD_LOG_HEADER_SIZE - 4);
-    crc = (uint32_t)crc32_z(crc, (const void *)meta, meta_size);
-    ord_log_put32(head + 20, crc);
-
-    ord_buf_init(&all, sizeof head + ord_log_align(meta_size));
-    ord_buf_add(&all, (struct ord_bytes){(const char *)head, sizeof head});
-    ord_buf_add(&all, (struct ord_bytes){meta, meta_size});
-    while (all.size % ORD_LOG_ALIGN != 0)
-        ord_buf_char(&all, '\0');
+    ord_buf_init(&all, ORD_LOG_HEADER_SIZE + ord_log_align(meta_size));
+    log->header_crc = ord_log_add_header(&all, ord_bytes_of(meta));
     log->end = all.size;
-    log->allocated = all.size;
     rc = all.failed ? ord_fail(err, ORD_ENOMEM, "the header of a log")
                     : ord_write_all(log->fd, ord_buf_bytes(&all), err);
     ord_buf_fini(&all);
@@ -346,65 +245,121 @@ static int write_header(struct ord_log *log, const char *meta,
 
 static void log_free(struct ord_log *log)
 {
-    if (log->map != NULL)
-        (void)munmap(log->map, log->map_size);
+    ord_tail_fini(&log->tail);
     if (log->fd >= 0)
         (void)close(log->fd);
-    for (int id = 1; id <= log->name_count; id++)
-        free(log->names[id]);
+    ord_history_builder_free(&log->builder);
+    ord_buf_fini(&log->blocks);
     ord_buf_fini(&log->record);
     free(log);
+}
+
+static int begin(struct ord_log *log, const char *path, const char *meta,
+                 struct ord_err *err)
+{
+    struct ord_json json = {.at = meta, .end = meta + strlen(meta)};
+    const struct ord_rows none = {0};
+
+    if (ord_json_peek(&json) != ORD_JSON_OBJECT || !ord_json_skip(&json) ||
+        !ord_json_done(&json))
+        return ord_fail(err, ORD_EFORMAT, "meta: expected one JSON object");
+    if (snprintf(log->path, sizeof log->path, "%s", path) >=
+        (int)(sizeof log->path - sizeof ORD_TAIL_NEW_SUFFIX))
+        return ord_fail(err, ORD_ELIMIT, "path over %zu bytes",
+                        sizeof log->path);
+    if (ord_history_builder_new(0, &log->builder, err) != ORD_OK)
+        return err->rc;
+    log->builder->sink = &log->blocks;
+    log->fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (log->fd < 0)
+        return ord_fail_errno(err, "create %s", path);
+    if (write_header(log, meta, err) == ORD_OK &&
+        turn_tail(log, &none, 0, log->end, err) == ORD_OK)
+        return ORD_OK;
+    (void)ord_wrap(err, "%s", path);
+    (void)unlink(path);
+    return err->rc;
 }
 
 int ord_log_create(const char *path, const char *meta, struct ord_log **out,
                    struct ord_err *err)
 {
     struct ord_log *log = calloc(1, sizeof *log);
-    struct ord_json json = {.at = meta, .end = meta + strlen(meta)};
-    int rc;
 
     if (log == NULL)
         return ord_fail(err, ORD_ENOMEM, "a log");
     ord_buf_init(&log->record, ORD_LOG_PAYLOAD_MAX);
+    ord_buf_init(&log->blocks, SIZE_MAX / 4);
     log->fd = -1;
-    if (ord_json_peek(&json) != ORD_JSON_OBJECT || !ord_json_skip(&json) ||
-        !ord_json_done(&json)) {
-        rc = ord_fail(err, ORD_EFORMAT, "meta: expected one JSON object");
-        goto fail;
-    }
-    log->fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (log->fd < 0) {
-        rc = ord_fail_errno(err, "create %s", path);
-        goto fail;
-    }
-    rc = write_header(log, meta, err);
-    if (rc == ORD_OK)
-        rc = make_room(log, ORD_LOG_RECORD_HEAD, err);
-    if (rc == ORD_OK) {
+    ord_tail_none(&log->tail);
+    log->clock_ns = INT64_MIN;
+    log->frontier_ns = INT64_MIN;
+    log->rows_preset = ROWS_PRESET;
+    log->next_look = ROWS_PRESET;
+    if (begin(log, path, meta, err) == ORD_OK) {
         *out = log;
         return ORD_OK;
     }
-    (void)ord_wrap(err, "%s", path);
-    (void)unlink(path);
-fail:
     log_free(log);
-    return rc;
+    return err->rc;
+}
+
+void ord_log_add_trailer(struct ord_buf *out, uint64_t events, uint64_t calls)
+{
+    unsigned char at[ORD_TRAILER_SIZE] = {0};
+
+    ord_put32(at, ORD_TRAILER_MAGIC);
+    ord_put64(at + 8, events);
+    ord_put64(at + 16, calls);
+    ord_put32(at + 4, (uint32_t)crc32_z(0, at + 8, ORD_TRAILER_SIZE - 8));
+    ord_buf_add(out, (struct ord_bytes){(const char *)at, sizeof at});
+}
+
+static int write_trailer(struct ord_log *log, struct ord_err *err)
+{
+    const struct ord_history *h = log->builder->history;
+
+    ord_buf_clear(&log->blocks);
+    ord_log_add_trailer(&log->blocks, (uint64_t)h->count,
+                        log->builder->maker.first_call);
+    if (ord_write_all(log->fd, ord_buf_bytes(&log->blocks), err) == ORD_OK)
+        return ORD_OK;
+    be_stuck(log);
+    return err->rc;
+}
+
+/* Synced where the file system knows how. */
+static int sync_file(int fd, const char *what, struct ord_err *err)
+{
+    if (fsync(fd) != 0 && errno != EINVAL)
+        return ord_fail_errno(err, "sync %s", what);
+    return ORD_OK;
 }
 
 int ord_log_close(struct ord_log **log, struct ord_err *err)
 {
     struct ord_log *l = *log;
-    int rc = ORD_OK;
+    struct ord_err ignored = {0};
+    bool is_whole;
+    int rc;
 
     if (l == NULL)
         return ORD_OK;
-    if (ftruncate(l->fd, (off_t)l->end) != 0)
-        rc = ord_fail_errno(err, "cut the log to %" PRIu64 " bytes", l->end);
-    if (rc == ORD_OK && fsync(l->fd) != 0 && errno != EINVAL)
-        rc = ord_fail_errno(err, "sync the log");
+    /* Room that nobody needs any more may be what the last block needs. */
+    rc = ord_tail_cut(&l->tail, err);
+    is_whole = !l->is_stuck && make_blocks(l, true, &ignored) == ORD_OK &&
+               write_trailer(l, &ignored) == ORD_OK;
+    if (rc == ORD_OK)
+        rc = sync_file(l->fd, "the log", err);
+    if (rc == ORD_OK && !is_whole)
+        rc = sync_file(l->tail.fd, "the log's tail", err);
     if (close(l->fd) != 0 && rc == ORD_OK)
         rc = ord_fail_errno(err, "close the log");
     l->fd = -1;
+    /* Without the trailer the tail is part of the log, and a reader takes it
+     * for that. */
+    if (rc == ORD_OK && is_whole)
+        rc = ord_tail_remove(l->path, err);
     log_free(l);
     *log = NULL;
     return rc;

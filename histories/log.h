@@ -1,19 +1,25 @@
 /* log.h -- the recorder's file: append-only, whole after any crash.
  *
- * The tail of the file is mapped; a record is in the page cache, and so
- * survives SIGKILL of the writer, as soon as the call returns.  Each record
- * carries its size and a checksum, so that a file cut or torn anywhere reads
- * back up to its last whole record.  Room is allocated before it is mapped: a
- * full disk is an error here (ORD_EFULL), never a signal.
+ * Two files: FILE with blocks of columns, and FILE.tail with the latest events
+ * as rows, which is removed at the end.  The tail is mapped; a row is in the
+ * page cache, and so survives SIGKILL of the writer, as soon as the call
+ * returns.  Each row and each column carries a checksum, so that a file cut or
+ * torn anywhere reads back up to its last whole row or block.  Room is
+ * allocated before it is mapped: a full disk is an error here (ORD_EFULL),
+ * never a signal; what was accepted before stays readable, if need be from
+ * both files, and the tail then stays, too.
  *
  * Order: an invocation is written before it is sent, a completion when it is
- * read.  Stamps of the worker narrow that window and never widen it: the
- * reader places the invocation at sent_ns if invoked <= sent_ns <= completed,
- * and the completion at received_ns if sent <= received_ns <= completed, then
- * sorts.  So no real-time edge is invented, and few are lost.
+ * read.  Stamps of the worker narrow that window and never widen it: an
+ * invocation is placed at sent_ns if invoked <= sent_ns <= completed, and a
+ * completion at received_ns if sent <= received_ns <= completed.  So no
+ * real-time edge is invented, and few are lost.  Events go into a block once
+ * nothing can be placed before them any more.  An operation that stays open
+ * for very long (8 * 8192 events) is then placed where it was invoked, which
+ * widens its window.
  *
- * Not for several threads.  Cost: under 1 us an event, no system call except
- * one per LOG_CHUNK of file.
+ * Not for several threads.  Cost: under 1 us an event on average, but the
+ * append that makes a block takes milliseconds (some 8192 events).
  */
 #ifndef ORD_HISTORIES_LOG_H
 #define ORD_HISTORIES_LOG_H

@@ -1,305 +1,71 @@
-/* log_read.c -- our own log back into a history, up to its last whole record.
- *
- * Why no real-time edge is invented.  Say A completed before B was invoked in
- * the history.  A stands at received_ns or where the controller read it, so
- * not before A's answer was there; B stands at sent_ns or where the controller
- * recorded it, so not after B was sent.  Equal times keep the order of the
- * log, which is the order in which the controller acted.  So A's answer was
- * there before B was sent.  A stamp counts only between what the controller
- * saw: the worst lie moves an operation's ends within its own window, and as
- * the windows of a process follow each other, so do its events.
- */
+/* log_read.c -- our own file, and what a recorder left beside it. */
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <stdlib.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <zlib.h>
 
+#include "harness/base/file.h"
 #include "histories/build.h"
-#include "histories/log_format.h"
+#include "histories/log_row.h"
 #include "histories/read.h"
 
-enum { SCRATCH_KEEP = 1 << 16 };
+/* ---- the header ---------------------------------------------------------- */
 
-struct cursor {
-    const unsigned char *at;
-    const unsigned char *end;
-    bool is_bad;
+struct header {
+    uint32_t version;
+    uint32_t crc;
+    size_t size;
+    struct ord_bytes meta;
 };
 
-struct log_reader {
-    struct ord_source *source;
-    struct ord_history_builder *builder;
-    struct ord_arena scratch; /* of one record */
-    struct ord_arena names_arena;
-    const char *names[ORD_LOG_NAMES_MAX + 1];
-    uint8_t f[ORD_LOG_NAMES_MAX + 1];
-    uint32_t name_count;
-    int64_t last_ns;  /* as the record before said */
-    int64_t clock_ns; /* the latest so far: the controller's never runs back */
-    bool is_keyed;
-};
-
-static uint64_t get_varint(struct cursor *in)
+static int read_header(struct ord_bytes bytes, struct header *out,
+                       struct ord_err *err)
 {
-    uint64_t value = 0;
+    const char *at = bytes.at;
+    uint32_t crc;
 
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-        unsigned char byte;
-
-        if (in->at == in->end)
-            break;
-        byte = *in->at++;
-        if (shift == 63 && byte > 1)
-            break;
-        value |= (uint64_t)(byte & 0x7f) << shift;
-        if (byte < 0x80)
-            return value;
-    }
-    in->is_bad = true;
-    return 0;
-}
-
-static int64_t get_signed(struct cursor *in)
-{
-    return ord_log_unzigzag(get_varint(in));
-}
-
-static int64_t moved(int64_t from, int64_t by)
-{
-    return (int64_t)((uint64_t)from + (uint64_t)by);
-}
-
-/* Zero-terminated, in the arena. */
-static struct ord_bytes get_text(struct cursor *in, struct ord_arena *arena)
-{
-    struct ord_bytes text = {.at = (const char *)in->at,
-                             .size = (size_t)get_varint(in)};
-
-    if (in->is_bad || text.size > (size_t)(in->end - in->at)) {
-        in->is_bad = true;
-        return (struct ord_bytes){.at = "", .size = 0};
-    }
-    text.at = ord_arena_copy(
-        arena, (struct ord_bytes){(const char *)in->at, text.size});
-    in->at += text.size;
-    if (text.at == NULL) {
-        in->is_bad = true;
-        return (struct ord_bytes){.at = "", .size = 0};
-    }
-    return text;
-}
-
-static struct ord_value get_value(struct cursor *in, struct ord_arena *arena,
-                                  int depth);
-
-static struct ord_value get_list(struct cursor *in, struct ord_arena *arena,
-                                 int depth)
-{
-    uint64_t count = get_varint(in);
-    struct ord_value *items;
-
-    /* An item takes a byte at least: a lie about the count ends here. */
-    if (depth == ORD_VALUE_DEPTH_MAX || count > (size_t)(in->end - in->at)) {
-        in->is_bad = true;
-        return ord_value_nil();
-    }
-    items = ord_arena_zalloc(arena, (size_t)count, sizeof *items);
-    in->is_bad |= items == NULL;
-    for (uint64_t i = 0; i < count && !in->is_bad; i++)
-        items[i] = get_value(in, arena, depth + 1);
-    return ord_value_list(items, (uint32_t)count);
-}
-
-static struct ord_value get_value(struct cursor *in, struct ord_arena *arena,
-                                  int depth)
-{
-    unsigned char tag = in->at == in->end ? UCHAR_MAX : *in->at++;
-    struct ord_bytes text;
-
-    switch (tag) {
-    case ORD_LOG_NIL:
-        return ord_value_nil();
-    case ORD_LOG_FALSE:
-    case ORD_LOG_TRUE:
-        return (struct ord_value){.kind = ORD_BOOL,
-                                  .as = {.number = tag == ORD_LOG_TRUE}};
-    case ORD_LOG_INT:
-        return ord_value_int(get_signed(in));
-    case ORD_LOG_TEXT:
-        text = get_text(in, arena);
-        return (struct ord_value){.kind = ORD_TEXT,
-                                  .count = (uint32_t)text.size,
-                                  .as = {.text = text.at}};
-    case ORD_LOG_LIST:
-        return get_list(in, arena, depth);
-    default:
-        in->is_bad = true;
-        return ord_value_nil();
-    }
-}
-
-static void get_name(struct log_reader *r, struct cursor *in, struct ord_op *op)
-{
-    uint64_t id = get_varint(in);
-    struct ord_bytes name;
-
-    if (id > ORD_LOG_NAMES_MAX || id > (uint64_t)r->name_count + 1) {
-        in->is_bad = true;
-        return;
-    }
-    if (id != 0 && id <= r->name_count) {
-        op->name = r->names[id];
-        op->f = r->f[id];
-        return;
-    }
-    name = get_text(in, id == 0 ? &r->scratch : &r->names_arena);
-    op->name = name.at;
-    op->f = (uint8_t)ord_f_of(name);
-    if (id != 0 && !in->is_bad) {
-        r->names[id] = op->name;
-        r->f[id] = op->f;
-        r->name_count++;
-    }
-}
-
-struct stamps {
-    int64_t sent_ns;
-    int64_t received_ns;
-};
-
-static void get_op(struct log_reader *r, struct cursor *in, struct ord_op *op,
-                   struct stamps *stamps)
-{
-    uint64_t bits = get_varint(in);
-    uint64_t small;
-
-    *op = ord_op_empty();
-    *stamps = (struct stamps){ORD_NONE, ORD_NONE};
-    in->is_bad |= (bits & ~(uint64_t)ORD_LOG_BITS) != 0;
-    op->type = bits & ORD_LOG_TYPE_MASK;
-    op->is_final = (bits & ORD_LOG_IS_FINAL) != 0;
-    op->process = get_signed(in);
-    op->time_ns = moved(r->last_ns, get_signed(in));
-    if ((bits & ORD_LOG_HAS_SENT) != 0)
-        stamps->sent_ns = moved(op->time_ns, get_signed(in));
-    if ((bits & ORD_LOG_HAS_RECEIVED) != 0)
-        stamps->received_ns = moved(op->time_ns, get_signed(in));
-    if ((bits & ORD_LOG_HAS_NODE) != 0) {
-        small = get_varint(in);
-        in->is_bad |= small > ORD_NODES_MAX;
-        op->node = (uint16_t)small;
-    }
-    if ((bits & ORD_LOG_HAS_SESSION) != 0)
-        op->session = get_signed(in);
-    if ((bits & ORD_LOG_HAS_EPOCH) != 0)
-        op->epoch = get_signed(in);
-    if ((bits & ORD_LOG_HAS_POSITION) != 0)
-        op->position = get_signed(in);
-    if ((bits & ORD_LOG_HAS_DEVICE) != 0) {
-        small = get_varint(in);
-        in->is_bad |= small > UINT8_MAX;
-        op->device = (uint8_t)small;
-    }
-    get_name(r, in, op);
-    if ((bits & ORD_LOG_HAS_KEY) != 0)
-        op->key = get_value(in, &r->scratch, 0);
-    if ((bits & ORD_LOG_HAS_VALUE) != 0)
-        op->value = get_value(in, &r->scratch, 0);
-    if ((bits & ORD_LOG_HAS_ERROR) != 0)
-        op->error = get_text(in, &r->scratch).at;
-    in->is_bad |= in->at != in->end;
-}
-
-/* Moves the ends of an operation to where its worker saw them, inside the
- * window between the controller's two stamps. */
-static void narrow(struct ord_op *invoked, struct ord_op *completed,
-                   const struct stamps *stamps)
-{
-    if (stamps->sent_ns >= invoked->time_ns &&
-        stamps->sent_ns <= completed->time_ns)
-        invoked->time_ns = stamps->sent_ns;
-    if (stamps->received_ns >= invoked->time_ns &&
-        stamps->received_ns <= completed->time_ns)
-        completed->time_ns = stamps->received_ns;
-}
-
-static int add_record(struct log_reader *r, struct ord_bytes payload,
-                      struct ord_err *err)
-{
-    struct ord_history *h = r->builder->history;
-    struct cursor in = {.at = (const unsigned char *)payload.at};
-    struct stamps stamps;
-    struct ord_op op;
-    struct ord_op *added;
-
-    in.end = in.at + payload.size;
-    if (r->scratch.taken_size > SCRATCH_KEEP)
-        ord_arena_fini(&r->scratch);
-    get_op(r, &in, &op, &stamps);
-    if (in.is_bad)
+    if (bytes.size >= ORD_LOG_MAGIC_SIZE &&
+        memcmp(at, ORD_LOG_MAGIC, ORD_LOG_MAGIC_SIZE) != 0)
+        return ord_fail(err, ORD_EFORMAT, "not a log of ordeal");
+    if (bytes.size < ORD_LOG_HEADER_SIZE)
         return ord_fail(err, ORD_EFORMAT,
-                        "record %" PRId64 " at byte %" PRIu64
-                        " is whole but makes no sense: written by another "
-                        "version?",
-                        h->count, ord_source_offset(r->source));
-    r->last_ns = op.time_ns;
-    if (op.time_ns < r->clock_ns)
-        op.time_ns = r->clock_ns;
-    r->clock_ns = op.time_ns;
-    if (r->is_keyed && ord_split_key(&op, err) != ORD_OK)
-        return err->rc;
-    if (ord_history_add(r->builder, &op, err) != ORD_OK)
-        return err->rc;
-    added = &h->ops[h->count - 1];
-    if (added->pair != ORD_NO_PAIR)
-        narrow(&h->ops[added->pair], added, &stamps);
+                        "the header of the log is cut after %zu bytes",
+                        bytes.size);
+    out->version = ord_get32(at + 8);
+    if (out->version != ORD_LOG_VERSION && out->version != ORD_LOG_VERSION_ROWS)
+        return ord_fail(err, ORD_EFORMAT, "version %u of the log, expected %d",
+                        out->version, ORD_LOG_VERSION);
+    out->meta.size = ord_get32(at + 16);
+    out->crc = ord_get32(at + 20);
+    if (out->meta.size > ORD_LOG_META_MAX)
+        return ord_fail(err, ORD_EFORMAT, "the header of the log is damaged");
+    if (bytes.size < ORD_LOG_HEADER_SIZE + out->meta.size)
+        return ord_fail(err, ORD_EFORMAT,
+                        "the header of the log is cut after %zu bytes",
+                        bytes.size);
+    out->meta.at = at + ORD_LOG_HEADER_SIZE;
+    crc = (uint32_t)crc32_z(0, (const void *)at, ORD_LOG_HEADER_SIZE - 4);
+    crc = (uint32_t)crc32_z(crc, (const void *)out->meta.at, out->meta.size);
+    if (crc != out->crc)
+        return ord_fail(err, ORD_EFORMAT, "the header of the log is damaged");
+    if (ord_get32(at + 12) != 0)
+        return ord_fail(err, ORD_EFORMAT,
+                        "the log has flags of a newer version");
+    out->size = ORD_LOG_HEADER_SIZE + ord_log_align(out->meta.size);
+    if (out->size > bytes.size)
+        out->size = bytes.size;
     return ORD_OK;
 }
 
-/* What is left is no record: counts what is not zero, for the room that a
- * killed writer had allocated is no loss. */
-static uint64_t torn_size(struct ord_source *source)
-{
-    uint64_t from = ord_source_offset(source);
-    uint64_t last = from;
-
-    while (ord_source_need(source, 1) > 0) {
-        for (; source->at < source->end; source->at++) {
-            if (*source->at != 0)
-                last = ord_source_offset(source) + 1;
-        }
-    }
-    return last - from;
-}
-
-/* False: no further whole record. */
-static bool next_record(struct ord_source *source, struct ord_bytes *payload,
-                        size_t *whole)
-{
-    uint32_t size;
-    uint32_t crc;
-
-    if (ord_source_need(source, ORD_LOG_RECORD_HEAD) < ORD_LOG_RECORD_HEAD)
-        return false;
-    size = ord_log_get32(source->at);
-    if (size == 0 || size > ORD_LOG_PAYLOAD_MAX)
-        return false;
-    /* The padding may be missing in a file that was cut. */
-    *whole = ORD_LOG_RECORD_HEAD + ord_log_align(size);
-    if (ord_source_need(source, *whole) < ORD_LOG_RECORD_HEAD + size)
-        return false;
-    if (*whole > (size_t)(source->end - source->at))
-        *whole = (size_t)(source->end - source->at);
-    payload->at = source->at + ORD_LOG_RECORD_HEAD;
-    payload->size = size;
-    crc = ord_log_get32(source->at + 4);
-    return crc32_z(0, (const void *)payload->at, size) == crc;
-}
-
-static int read_nodes(struct log_reader *r, struct ord_bytes meta,
-                      struct ord_err *err)
+static int name_nodes(struct ord_history_builder *builder,
+                      struct ord_bytes meta, struct ord_err *err)
 {
     struct ord_json in = {.at = meta.at, .end = meta.at + meta.size};
+    struct ord_arena *arena = &builder->history->arena;
     struct ord_bytes key;
     struct ord_bytes raw;
     uint16_t node = 0;
@@ -316,11 +82,12 @@ static int read_nodes(struct log_reader *r, struct ord_bytes meta,
             is_good = ord_json_string(&in, &raw);
             if (!is_good)
                 break;
-            raw = ord_json_unescape(&r->scratch, raw);
+            raw = ord_json_unescape(arena, raw);
             if (raw.at == NULL)
                 return ord_fail(err, ORD_EFORMAT, "meta: a bad node name");
             node = (uint16_t)(node + 1);
-            if (ord_builder_name_node(r->builder, node, raw, err) != ORD_OK)
+            if (raw.size > 0 && /* "": there is none of that number */
+                ord_builder_name_node(builder, node, raw, err) != ORD_OK)
                 return ord_wrap(err, "meta");
         }
         is_good = is_good && ord_json_left(&in, ']');
@@ -329,90 +96,301 @@ static int read_nodes(struct log_reader *r, struct ord_bytes meta,
         return ord_fail(err, ORD_EFORMAT,
                         "meta: expected an object with a list of names as "
                         "its \"nodes\"");
-    return ord_builder_meta(r->builder, meta, err);
+    return ord_builder_meta(builder, meta, err);
 }
 
-static int read_header(struct log_reader *r, struct ord_err *err)
-{
-    struct ord_source *source = r->source;
-    size_t have = ord_source_need(source, ORD_LOG_HEADER_SIZE);
-    struct ord_bytes meta;
-    size_t whole;
-    uint32_t crc;
+/* ---- blocks -------------------------------------------------------------- */
 
-    if (have >= ORD_LOG_MAGIC_SIZE &&
-        memcmp(source->at, ORD_LOG_MAGIC, ORD_LOG_MAGIC_SIZE) != 0)
-        return ord_fail(err, ORD_EFORMAT, "not a log of ordeal");
-    if (have < ORD_LOG_HEADER_SIZE)
-        return ord_fail(err, ORD_EFORMAT,
-                        "the header of the log is cut after %zu bytes", have);
-    if (ord_log_get32(source->at + 8) != ORD_LOG_VERSION)
-        return ord_fail(err, ORD_EFORMAT, "version %u of the log, expected %d",
-                        ord_log_get32(source->at + 8), ORD_LOG_VERSION);
-    meta.size = ord_log_get32(source->at + 16);
-    if (meta.size > ORD_LOG_META_MAX)
-        return ord_fail(err, ORD_EFORMAT, "the header of the log is damaged");
-    whole = ORD_LOG_HEADER_SIZE + ord_log_align(meta.size);
-    have = ord_source_need(source, whole);
-    if (have < ORD_LOG_HEADER_SIZE + meta.size)
-        return ord_fail(err, ORD_EFORMAT,
-                        "the header of the log is cut after %zu bytes", have);
-    meta.at = source->at + ORD_LOG_HEADER_SIZE;
-    crc =
-        (uint32_t)crc32_z(0, (const void *)source->at, ORD_LOG_HEADER_SIZE - 4);
-    crc = (uint32_t)crc32_z(crc, (const void *)meta.at, meta.size);
-    if (crc != ord_log_get32(source->at + 20))
-        return ord_fail(err, ORD_EFORMAT, "the header of the log is damaged");
-    if (ord_log_get32(source->at + 12) != 0)
-        return ord_fail(err, ORD_EFORMAT,
-                        "the log has flags of a newer version");
-    if (read_nodes(r, meta, err) != ORD_OK)
-        return err->rc;
-    source->at += have < whole ? have : whole;
+static bool is_trailer(struct ord_bytes rest, const struct ord_history *h)
+{
+    const char *at = rest.at;
+
+    return rest.size == ORD_TRAILER_SIZE &&
+           ord_get32(at) == ORD_TRAILER_MAGIC &&
+           ord_get32(at + 4) ==
+               crc32_z(0, (const void *)(at + 8), ORD_TRAILER_SIZE - 8) &&
+           ord_get64(at + 8) == (uint64_t)h->count &&
+           ord_get64(at + 16) == (uint64_t)h->call_count;
+}
+
+/* Blocks as far as they are whole; *end: behind the last one, or the trailer.
+ */
+static int read_blocks(struct ord_bytes bytes, size_t from,
+                       struct ord_history *h, size_t *end, struct ord_err *err)
+{
+    struct ord_block block;
+
+    *end = from;
+    while (ord_block_open(
+        (struct ord_bytes){bytes.at + *end, bytes.size - *end}, &block)) {
+        if (block.first_event != (uint64_t)h->count ||
+            block.first_call != (uint64_t)h->call_count)
+            return ORD_OK;
+        if (h->count + block.event_count > ORD_EVENTS_MAX)
+            return ord_fail(err, ORD_ELIMIT, "more than %" PRId64 " events",
+                            ORD_EVENTS_MAX);
+        if (ord_history_add_block(h, &block, err) != ORD_OK)
+            return err->rc;
+        ord_history_release(h, &block);
+        *end += block.size;
+    }
+    if (is_trailer((struct ord_bytes){bytes.at + *end, bytes.size - *end}, h))
+        *end = bytes.size;
     return ORD_OK;
 }
 
-static int read_records(struct log_reader *r, struct ord_err *err)
-{
-    struct ord_bytes payload;
-    size_t whole = 0;
-    int rc = read_header(r, err);
+/* ---- both parts ---------------------------------------------------------- */
 
-    while (rc == ORD_OK && next_record(r->source, &payload, &whole)) {
-        rc = add_record(r, payload, err);
-        r->source->at += whole;
+struct parts {
+    struct ord_bytes main;
+    struct ord_bytes tail; /* size 0: there is none */
+    const struct ord_history_options *how;
+};
+
+static bool read_tail_head(struct ord_bytes tail, struct ord_tail_head *out)
+{
+    const char *at = tail.at;
+
+    if (tail.size < ORD_TAIL_HEADER_SIZE ||
+        memcmp(at, ORD_TAIL_MAGIC, ORD_LOG_MAGIC_SIZE) != 0 ||
+        crc32_z(0, (const void *)at, ORD_TAIL_HEADER_SIZE - 4) !=
+            ord_get32(at + ORD_TAIL_HEADER_SIZE - 4))
+        return false;
+    out->header_crc = ord_get32(at + 12);
+    out->main_size = ord_get64(at + 16);
+    out->event_count = ord_get64(at + 24);
+    out->frontier_ns = (int64_t)ord_get64(at + 32);
+    return true;
+}
+
+static int add_op(struct ord_history_builder *builder, struct ord_op op,
+                  const struct parts *parts, struct ord_err *err)
+{
+    if (parts->how->is_keyed && ord_split_key(&op, err) != ORD_OK)
+        return err->rc;
+    return ord_history_add(builder, &op, err);
+}
+
+/* Rows, placed and sorted, behind what the builder has. */
+static int add_rows(struct ord_history_builder *builder, struct ord_bytes bytes,
+                    int64_t frontier_ns, const struct parts *parts,
+                    struct ord_err *err)
+{
+    struct ord_arena arena;
+    struct ord_rows rows;
+    int rc;
+
+    ord_arena_init(&arena, builder->size_max);
+    rc = ord_rows_read(bytes, &arena, &rows, err);
+    if (rc == ORD_OK)
+        rc = ord_rows_place(&rows, frontier_ns, err);
+    if (rc == ORD_OK)
+        rc = ord_order_sort(rows.ops, rows.count, ORD_ORDER_TIME_ADDED, err);
+    for (int64_t i = 0; i < rows.count && rc == ORD_OK; i++)
+        rc = add_op(builder, rows.ops[i], parts, err);
+    if (rc == ORD_OK)
+        builder->history->torn_size += ord_torn_size(
+            (struct ord_bytes){bytes.at + rows.size, bytes.size - rows.size});
+    ord_arena_fini(&arena);
+    return rc;
+}
+
+/* A history of its own: blocks and rows, event by event. */
+static int rebuild(const struct ord_history *blocks, struct ord_bytes rows,
+                   int64_t frontier_ns, const struct parts *parts,
+                   struct ord_history **out, struct ord_err *err)
+{
+    struct ord_history_builder *builder = NULL;
+    int rc = ord_history_builder_new(ord_history_size_max(parts->how), &builder,
+                                     err);
+
+    if (rc == ORD_OK)
+        rc = ord_builder_copy_head(builder, blocks, err);
+    for (int64_t i = 0; i < blocks->count && rc == ORD_OK; i++)
+        rc = add_op(builder, *ord_history_op(blocks, i), parts, err);
+    if (rc == ORD_OK)
+        rc = ord_history_trouble(blocks, err);
+    if (rc == ORD_OK && rows.size > 0)
+        rc = add_rows(builder, rows, frontier_ns, parts, err);
+    if (rc == ORD_OK)
+        rc = ord_builder_finish(&builder, ORD_ORDER_AS_ADDED, out, err);
+    ord_history_builder_free(&builder);
+    return rc;
+}
+
+/* Whether the tail goes with these blocks; cuts main where it begins. */
+static bool has_tail(struct parts *parts, const struct header *header,
+                     struct ord_tail_head *head)
+{
+    if (!read_tail_head(parts->tail, head) || head->header_crc != header->crc ||
+        head->main_size < header->size || head->main_size > parts->main.size)
+        return false;
+    parts->main.size = (size_t)head->main_size;
+    return true;
+}
+
+/* h: what owns the bytes of main; it is freed or becomes *out. */
+static int read_parts(struct parts *parts, struct ord_history *h,
+                      struct ord_history **out, struct ord_err *err)
+{
+    struct ord_history_builder head_only = {.history = h,
+                                            .size_max = h->size_max};
+    struct header header;
+    struct ord_tail_head tail;
+    struct ord_bytes rows = {0};
+    size_t end;
+    bool has_rows = false;
+    int rc = read_header(parts->main, &header, err);
+
+    if (rc == ORD_OK)
+        rc = name_nodes(&head_only, header.meta, err);
+    if (rc != ORD_OK)
+        return rc;
+    tail.frontier_ns = INT64_MIN;
+    end = header.size;
+    if (header.version == ORD_LOG_VERSION_ROWS) {
+        rows = (struct ord_bytes){parts->main.at + end, parts->main.size - end};
+        has_rows = true;
+        end = parts->main.size;
+    } else {
+        has_rows = has_tail(parts, &header, &tail);
+        rc = read_blocks(parts->main, header.size, h, &end, err);
+        h->torn_size = ord_torn_size(
+            (struct ord_bytes){parts->main.at + end, parts->main.size - end});
+        /* Rows that do not follow the last block would leave a gap. */
+        if (has_rows && end == parts->main.size &&
+            tail.event_count == (uint64_t)h->count)
+            rows = (struct ord_bytes){parts->tail.at + ORD_TAIL_HEADER_SIZE,
+                                      parts->tail.size - ORD_TAIL_HEADER_SIZE};
+        else
+            h->torn_size += ord_torn_size(parts->tail);
     }
     if (rc == ORD_OK)
-        r->builder->history->torn_size = torn_size(r->source);
+        rc = ord_history_seal(h, err);
+    if (rc == ORD_OK && (ord_torn_size(rows) > 0 || parts->how->is_keyed))
+        return rebuild(h, rows, tail.frontier_ns, parts, out, err);
+    if (rc == ORD_OK)
+        *out = h;
     return rc;
+}
+
+/* ---- from files ---------------------------------------------------------- */
+
+/* Maps a whole regular file; size 0: it is empty or not there. */
+static int map_file(const char *path, void **map, size_t *size,
+                    struct ord_err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat info;
+
+    *map = NULL;
+    *size = 0;
+    if (fd < 0)
+        return errno == ENOENT ? ORD_OK : ord_fail_errno(err, "open");
+    if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_size > 0) {
+        *map = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        *size = (size_t)info.st_size;
+    }
+    (void)close(fd);
+    if (*map != MAP_FAILED)
+        return ORD_OK;
+    *map = NULL;
+    *size = 0;
+    return ord_fail_errno(err, "map");
+}
+
+static bool has_magic(const char *path)
+{
+    char magic[ORD_LOG_MAGIC_SIZE];
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat info;
+    bool has = false;
+
+    if (fd < 0)
+        return false;
+    /* A pipe must not lose its first bytes. */
+    has = fstat(fd, &info) == 0 && S_ISREG(info.st_mode) &&
+          pread(fd, magic, sizeof magic, 0) == sizeof magic &&
+          memcmp(magic, ORD_LOG_MAGIC, sizeof magic) == 0;
+    (void)close(fd);
+    return has;
+}
+
+int ord_own_open(const char *path, const struct ord_history_options *how,
+                 bool *is_own, struct ord_history **out, struct ord_err *err)
+{
+    struct parts parts = {.how = how};
+    struct ord_history *h = NULL;
+    char tail[ORD_PATH_MAX];
+    void *map = NULL;
+    size_t size = 0;
+    int rc;
+
+    *is_own = has_magic(path);
+    if (!*is_own)
+        return ORD_OK;
+    if (snprintf(tail, sizeof tail, "%s" ORD_TAIL_SUFFIX, path) >=
+        (int)sizeof tail)
+        return ord_fail(err, ORD_ELIMIT, "path over %zu bytes", sizeof tail);
+    rc = ord_history_new(ord_history_size_max(how), &h, err);
+    /* The tail first: what it says of main stays true, also if a recorder is
+     * at work. */
+    if (rc == ORD_OK)
+        rc = map_file(tail, &map, &size, err);
+    parts.tail = (struct ord_bytes){map, size};
+    if (rc == ORD_OK)
+        rc = map_file(path, &h->map, &h->map_size, err);
+    if (rc == ORD_OK) {
+        parts.main = (struct ord_bytes){h->map, h->map_size};
+        rc = read_parts(&parts, h, out, err);
+    }
+    if (rc != ORD_OK || *out != h)
+        ord_history_free(&h);
+    if (map != NULL)
+        (void)munmap(map, size);
+    return rc;
+}
+
+/* All bytes of a stream, within the limit. */
+static int slurp(struct ord_source *source, size_t size_max,
+                 struct ord_buf *out, struct ord_err *err)
+{
+    ord_buf_init(out, size_max);
+    while (ord_source_need(source, 1) > 0) {
+        ord_buf_add(out, (struct ord_bytes){
+                             source->at, (size_t)(source->end - source->at)});
+        source->at = source->end;
+        if (out->failed)
+            return ord_fail(err, ORD_ENOMEM,
+                            "the history needs more than %zu bytes of memory",
+                            size_max);
+    }
+    return ord_source_check(source, err);
 }
 
 int ord_read_own(struct ord_source *source,
                  const struct ord_history_options *how,
                  struct ord_history **out, struct ord_err *err)
 {
-    struct log_reader *r = calloc(1, sizeof *r);
-    int rc;
+    struct parts parts = {.how = how};
+    struct ord_history *h = NULL;
+    struct ord_buf bytes;
+    int rc = slurp(source, ord_history_size_max(how), &bytes, err);
 
-    if (r == NULL)
-        return ord_fail(err, ORD_ENOMEM, "a reader");
-    r->source = source;
-    r->is_keyed = how->is_keyed;
-    r->clock_ns = INT64_MIN;
-    ord_arena_init(&r->scratch, ord_history_size_max(how));
-    ord_arena_init(&r->names_arena, ord_history_size_max(how));
-    rc = ord_history_builder_new(ord_history_size_max(how), &r->builder, err);
-    if (rc == ORD_OK) {
-        r->builder->pairs_at_once = true;
-        rc = read_records(r, err);
+    if (rc == ORD_OK)
+        rc = ord_history_new(ord_history_size_max(how), &h, err);
+    if (rc == ORD_OK && ord_buf_reserve(&bytes, 1) == NULL)
+        rc = ord_fail(err, ORD_ENOMEM, "a history");
+    if (rc != ORD_OK) {
+        ord_buf_fini(&bytes);
+        ord_history_free(&h);
+        return rc;
     }
-    if (rc == ORD_OK)
-        rc = ord_source_check(source, err);
-    if (rc == ORD_OK)
-        rc = ord_builder_finish(&r->builder, ORD_ORDER_TIME_ADDED, out, err);
-    ord_history_builder_free(&r->builder);
-    ord_arena_fini(&r->scratch);
-    ord_arena_fini(&r->names_arena);
-    free(r);
+    h->bytes = bytes.at;
+    h->blocks_size = bytes.room;
+    parts.main = ord_buf_bytes(&bytes);
+    rc = read_parts(&parts, h, out, err);
+    if (rc != ORD_OK || *out != h)
+        ord_history_free(&h);
     return rc;
 }

@@ -218,13 +218,20 @@ int ord_history_open(const char *path, const struct ord_history_options *how,
 {
     const struct ord_history_options any = {.format = ORD_FORMAT_GUESS};
     struct ord_source source;
-    int rc;
+    bool is_own = false;
+    int rc = ORD_OK;
 
     ORD_ASSERT(path != NULL);
-    rc = ord_source_open(&source, path, err);
-    if (rc == ORD_OK) {
-        rc = ord_read_any(&source, how == NULL ? &any : how, out, err);
-        ord_source_close(&source);
+    if (how == NULL)
+        how = &any;
+    if (how->format == ORD_FORMAT_GUESS || how->format == ORD_FORMAT_OWN)
+        rc = ord_own_open(path, how, &is_own, out, err);
+    if (rc == ORD_OK && !is_own) {
+        rc = ord_source_open(&source, path, err);
+        if (rc == ORD_OK) {
+            rc = ord_read_any(&source, how, out, err);
+            ord_source_close(&source);
+        }
     }
     if (rc != ORD_OK)
         return ord_wrap(err, "%s",

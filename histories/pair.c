@@ -1,16 +1,13 @@
-/* pair.c -- which completion belongs to which invocation.
- *
- * A process does one thing at a time, so its open invocation is the only one
- * that its next completion can answer.  One map entry per process: O(1) an
- * event.
- */
+#include "histories/pair.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "harness/base/rng.h"
-#include "histories/build.h"
 
-enum { SLOTS_MIN = 64 };
+enum { SLOTS_MIN = 32, OPEN_MIN = 8, SAID_MAX = 64 };
+
+/* ---- processes ----------------------------------------------------------- */
 
 void ord_process_map_fini(struct ord_process_map *map)
 {
@@ -30,19 +27,28 @@ static struct ord_process_slot *find(const struct ord_process_map *map,
     return &map->slots[at];
 }
 
+static bool is_idle(const struct ord_process_slot *slot)
+{
+    return slot->type == ORD_OP_OK || slot->type == ORD_OP_FAIL;
+}
+
 static bool grow(struct ord_process_map *map)
 {
-    struct ord_process_map bigger = {
-        .room = map->room == 0 ? SLOTS_MIN : map->room * 2,
-        .count = map->count,
-    };
+    struct ord_process_map bigger = {.room = SLOTS_MIN};
+    size_t kept = 0;
 
+    for (size_t i = 0; i < map->room; i++)
+        kept += map->slots[i].event != 0 && !is_idle(&map->slots[i]);
+    while (bigger.room / 2 <= kept)
+        bigger.room *= 2;
     bigger.slots = calloc(bigger.room, sizeof *bigger.slots);
     if (bigger.slots == NULL)
         return false;
     for (size_t i = 0; i < map->room; i++) {
-        if (map->slots[i].event != 0)
-            *find(&bigger, map->slots[i].process) = map->slots[i];
+        if (map->slots[i].event == 0 || is_idle(&map->slots[i]))
+            continue;
+        *find(&bigger, map->slots[i].process) = map->slots[i];
+        bigger.count++;
     }
     free(map->slots);
     *map = bigger;
@@ -63,31 +69,95 @@ struct ord_process_slot *ord_process_slot(struct ord_process_map *map,
     return slot;
 }
 
-static int pair_invocation(const struct ord_op *last, const struct ord_op *op,
-                           struct ord_err *err)
+/* ---- open calls ---------------------------------------------------------- */
+
+void ord_open_calls_fini(struct ord_open_calls *calls)
 {
-    if (last == NULL)
+    for (uint32_t i = 0; i < calls->count; i++)
+        free(calls->at[i].held);
+    free(calls->at);
+    *calls = (struct ord_open_calls){0};
+}
+
+bool ord_open_call_take(struct ord_open_calls *calls, uint32_t *at)
+{
+    if (calls->free != 0) {
+        *at = calls->free - 1;
+        calls->free = calls->at[*at].next_free;
+        return true;
+    }
+    if (calls->count == calls->room) {
+        uint32_t room = calls->room == 0 ? OPEN_MIN : 2 * calls->room;
+        struct ord_open_call *bigger = NULL;
+
+        if (room > calls->room)
+            bigger = realloc(calls->at, room * sizeof *bigger);
+        if (bigger == NULL)
+            return false;
+        calls->at = bigger;
+        calls->room = room;
+    }
+    *at = calls->count++;
+    calls->at[*at] = (struct ord_open_call){0};
+    return true;
+}
+
+void ord_open_call_give(struct ord_open_calls *calls, uint32_t at)
+{
+    ORD_ASSERT(at < calls->count);
+    calls->at[at].next_free = calls->free;
+    calls->free = at + 1;
+}
+
+bool ord_open_call_hold(struct ord_open_call *call, struct ord_bytes value,
+                        struct ord_bytes key)
+{
+    size_t size = value.size + key.size;
+
+    if (size > call->held_room) {
+        char *held = realloc(call->held, size);
+
+        if (held == NULL)
+            return false;
+        call->held = held;
+        call->held_room = size;
+    }
+    if (value.size > 0)
+        memcpy(call->held, value.at, value.size);
+    if (key.size > 0)
+        memcpy(call->held + value.size, key.at, key.size);
+    call->value_size = value.size;
+    call->key_size = key.size;
+    return true;
+}
+
+/* ---- the rules ----------------------------------------------------------- */
+
+static int check_invocation(const struct ord_process_slot *last,
+                            const struct ord_op *op, struct ord_err *err)
+{
+    if (last->event == 0)
         return ORD_OK;
     if (last->type == ORD_OP_INVOKE)
         return ord_fail(err, ORD_EFORMAT,
                         "process %" PRId64 " invokes %s (operation %" PRId64
                         ") while its %s (operation %" PRId64 ") is still open",
                         op->process, op->name, op->index, last->name,
-                        last->index);
+                        last->event - 1);
     if (last->type == ORD_OP_INFO)
         return ord_fail(err, ORD_EFORMAT,
                         "process %" PRId64 " invokes %s (operation %" PRId64
                         ") after its %s ended in info (operation %" PRId64
                         "): a crashed process never comes back",
                         op->process, op->name, op->index, last->name,
-                        last->index);
+                        last->event - 1);
     return ORD_OK;
 }
 
-static int pair_completion(const struct ord_op *last, const struct ord_op *op,
-                           struct ord_err *err)
+static int check_completion(const struct ord_process_slot *last,
+                            const struct ord_op *op, struct ord_err *err)
 {
-    if (last == NULL || last->type != ORD_OP_INVOKE)
+    if (last->event == 0 || last->type != ORD_OP_INVOKE)
         return ord_fail(err, ORD_EFORMAT,
                         "%s of %s by process %" PRId64 " (operation %" PRId64
                         ") has no invocation",
@@ -99,34 +169,48 @@ static int pair_completion(const struct ord_op *last, const struct ord_op *op,
                         "process %" PRId64 " completes %s (operation %" PRId64
                         ") but had invoked %s (operation %" PRId64 ")",
                         op->process, op->name, op->index, last->name,
-                        last->index);
+                        last->event - 1);
     return ORD_OK;
 }
 
-int ord_pair_step(struct ord_process_map *map, struct ord_op *ops, int64_t i,
-                  struct ord_err *err)
+int ord_pair_check(struct ord_process_map *map, const struct ord_op *op,
+                   struct ord_process_slot **slot, struct ord_err *err)
 {
-    struct ord_op *op = &ops[i];
-    struct ord_op *last;
-    struct ord_process_slot *slot;
-    int rc;
-
-    ORD_ASSERT(op->index == i);
-    if (op->process == ORD_PROCESS_NEMESIS)
-        return ORD_OK;
-    slot = ord_process_slot(map, op->process);
-    if (slot == NULL)
+    ORD_ASSERT(op->process != ORD_PROCESS_NEMESIS);
+    *slot = ord_process_slot(map, op->process);
+    if (*slot == NULL)
         return ord_fail(err, ORD_ENOMEM, "%zu processes", map->count);
-    last = slot->event == 0 ? NULL : &ops[slot->event - 1];
-    if (op->type == ORD_OP_INVOKE) {
-        rc = pair_invocation(last, op, err);
-    } else {
-        rc = pair_completion(last, op, err);
-        if (rc == ORD_OK) {
-            op->pair = last->index;
-            last->pair = i;
-        }
-    }
-    slot->event = i + 1; /* the slot is in use, also after a failure */
-    return rc;
+    return op->type == ORD_OP_INVOKE ? check_invocation(*slot, op, err)
+                                     : check_completion(*slot, op, err);
+}
+
+int ord_pair_check_reply(const struct ord_open_call *call,
+                         const struct ord_op *op, struct ord_bytes value,
+                         struct ord_err *err)
+{
+    const struct ord_value *asked = &call->value;
+    bool is_other = false;
+    struct ord_buf said;
+
+    /* Only what is surely the same thing said twice: a value of another kind
+     * may be a status, and other functions may answer what they like. */
+    if (op->f != ORD_F_WRITE || op->type != ORD_OP_OK ||
+        op->value.kind != asked->kind)
+        return ORD_OK;
+    if (asked->kind == ORD_INT)
+        is_other = op->value.as.number != asked->as.number;
+    else if (asked->kind == ORD_TEXT)
+        is_other = !ord_bytes_equal(
+            value, (struct ord_bytes){call->held, call->value_size});
+    if (!is_other)
+        return ORD_OK;
+    ord_buf_init(&said, SAID_MAX);
+    ord_value_to_edn(&op->value, &said);
+    (void)ord_fail(err, ORD_EFORMAT,
+                   "process %" PRId64 " answers its write with the value %s "
+                   "(operation %" PRId64 "), which is not the one invoked",
+                   op->process, said.failed ? "of another" : ord_buf_str(&said),
+                   op->index);
+    ord_buf_fini(&said);
+    return ORD_EFORMAT;
 }

@@ -8,6 +8,11 @@
 #include "histories/history.h"
 #include "histories/source.h"
 
+/* Maps a file of our own, and reads its tail.  *is_own: whether it is one;
+ * nothing else has happened where not. */
+int ord_own_open(const char *path, const struct ord_history_options *how,
+                 bool *is_own, struct ord_history **out, struct ord_err *err);
+/* From a stream: without a tail. */
 int ord_read_own(struct ord_source *source,
                  const struct ord_history_options *how,
                  struct ord_history **out, struct ord_err *err);

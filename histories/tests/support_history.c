@@ -186,8 +186,11 @@ struct ord_op story_next(struct story *s)
         s->is_open[who] = true;
     }
     op.time_ns = s->now_ns;
-    op.value = s->is_rich ? random_value(s, 0)
-                          : ord_value_int(ord_rng_range(&s->rng, 0, 9));
+    if (op.f == ORD_F_WRITE && op.type != ORD_OP_INVOKE)
+        op.value = ord_value_nil(); /* another value would be refused */
+    else
+        op.value = s->is_rich ? random_value(s, 0)
+                              : ord_value_int(ord_rng_range(&s->rng, 0, 9));
     if (s->has_keys)
         op.key = random_value(s, 2);
     if (s->is_rich)

@@ -245,8 +245,8 @@ static struct ord_history *random_history(uint64_t seed, int count)
         struct ord_op op = story_next(&story);
 
         if (op.f == ORD_F_CAS) {
-            op.f = ORD_F_WRITE;
-            op.name = "write";
+            op.f = ORD_F_ADD;
+            op.name = "add";
         }
         cr_assert_eq(ord_history_add(builder, &op, &err), ORD_OK);
     }

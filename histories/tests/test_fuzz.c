@@ -3,6 +3,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "histories/block.h"
+#include "histories/calls.h"
 #include "histories/log_format.h"
 #include "support_history.h"
 
@@ -70,6 +72,25 @@ static void mutate(struct ord_rng *rng, char *at, size_t *size, size_t room)
     }
 }
 
+static void sign_block(unsigned char *at, size_t columns, size_t size)
+{
+    unsigned char *head = at + ORD_BLOCK_HEAD_SIZE;
+    size_t data = ORD_BLOCK_HEAD_SIZE + columns * ORD_COLUMN_HEAD_SIZE;
+
+    for (size_t i = 0; i < columns && data <= size; i++) {
+        size_t bytes = (size_t)ord_get32(head + 12) + ord_get32(head + 16);
+
+        if (bytes > size - data)
+            break;
+        ord_put32(head + 20, (uint32_t)crc32_z(0, at + data, bytes));
+        data += bytes;
+        head += ORD_COLUMN_HEAD_SIZE;
+    }
+    ord_put32(at + 4, (uint32_t)crc32_z(0, at + 8,
+                                        ORD_BLOCK_HEAD_SIZE - 8 +
+                                            columns * ORD_COLUMN_HEAD_SIZE));
+}
+
 /* Puts right the checksums of a log, so that what they guard is tried too. */
 static void sign(unsigned char *at, size_t size)
 {
@@ -78,21 +99,42 @@ static void sign(unsigned char *at, size_t size)
 
     if (size < from)
         return;
-    meta = ord_log_get32(at + 16);
+    meta = ord_get32(at + 16);
     if (meta > size - from)
         return;
-    ord_log_put32(at + 20, (uint32_t)crc32(crc32(0, at, 20), at + from, meta));
+    ord_put32(at + 20, (uint32_t)crc32(crc32(0, at, 20), at + from, meta));
     from += ord_log_align(meta);
-    while (from < size && size - from > ORD_LOG_RECORD_HEAD) {
-        uint32_t payload = ord_log_get32(at + from);
+    while (from < size && size - from > ORD_BLOCK_HEAD_SIZE) {
+        uint64_t block = ord_get64(at + from + 8);
+        uint32_t columns = ord_get32(at + from + 40);
 
-        if (payload == 0 || payload > size - from - ORD_LOG_RECORD_HEAD)
+        if (block > size - from || columns > ORD_COLUMN_COUNT ||
+            block <= ORD_BLOCK_HEAD_SIZE + columns * ORD_COLUMN_HEAD_SIZE)
             return;
-        ord_log_put32(
-            at + from + 4,
-            (uint32_t)crc32(0, at + from + ORD_LOG_RECORD_HEAD, payload));
-        from += ORD_LOG_RECORD_HEAD + ord_log_align(payload);
+        sign_block(at + from, columns, (size_t)block);
+        from += (size_t)block;
     }
+}
+
+/* Calls are built from the same columns, and from no others. */
+static void look_at_calls(const struct ord_history *h)
+{
+    const unsigned want =
+        ORD_CALLS_KEYS | ORD_CALLS_PROCESSES | ORD_CALLS_SESSIONS;
+    struct ord_err err = {0};
+    struct ord_arena arena;
+    struct ord_calls calls;
+    bool is_good;
+
+    ord_arena_init(&arena, 1 << 24);
+    is_good = ord_calls_build(h, want, &arena, &calls, &err) == ORD_OK;
+    for (uint32_t i = 0; is_good && i < calls.count; i++) {
+        cr_assert_lt(calls.in[i], calls.atom_count);
+        cr_assert(calls.end[i] == ORD_CALL_NEVER ||
+                  calls.end[i] > calls.begin[i]);
+    }
+    cr_expect(is_good || err.text[0] != '\0');
+    ord_arena_fini(&arena);
 }
 
 /* Mutants of the bytes through one reader; they may be refused with a reason,
@@ -131,6 +173,7 @@ static void fuzz(struct ord_bytes seed, enum ord_history_format format)
             cr_assert(pair == NULL || (pair->pair == op->index &&
                                        pair->process == op->process));
         }
+        look_at_calls(h);
         ord_history_free(&h);
     }
     cr_expect_gt(accepted, 0);
