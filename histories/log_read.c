@@ -235,8 +235,8 @@ static int read_parts(struct parts *parts, struct ord_history *h,
 {
     struct ord_history_builder head_only = {.history = h,
                                             .size_max = h->size_max};
-    struct header header;
-    struct ord_tail_head tail;
+    struct header header = {0};
+    struct ord_tail_head tail = {.frontier_ns = INT64_MIN};
     struct ord_bytes rows = {0};
     size_t end;
     bool has_rows = false;
@@ -246,7 +246,6 @@ static int read_parts(struct parts *parts, struct ord_history *h,
         rc = name_nodes(&head_only, header.meta, err);
     if (rc != ORD_OK)
         return rc;
-    tail.frontier_ns = INT64_MIN;
     end = header.size;
     if (header.version == ORD_LOG_VERSION_ROWS) {
         rows = (struct ord_bytes){parts->main.at + end, parts->main.size - end};
