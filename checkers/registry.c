@@ -22,6 +22,8 @@ static const struct ord_checker *const checkers[] = {
     &ord_checker_set_full,
     &ord_checker_total_queue,
     &ord_checker_unique_ids,
+    &ord_checker_k_atomicity,
+    &ord_checker_staleness,
     NULL,
 };
 
