@@ -77,7 +77,6 @@ bool ord_fast_push(struct ord_fast *fast, const struct ord_value *item)
 bool ord_fast_fold(struct ord_fast *fast, const struct ord_fast_frame *frame,
                    struct ord_value *out)
 {
-    struct ord_value *from = fast->items + frame->first;
     uint32_t count = fast->item_count - frame->first;
     struct ord_value *items = NULL;
 
@@ -90,7 +89,7 @@ bool ord_fast_fold(struct ord_fast *fast, const struct ord_fast_frame *frame,
     items = ord_arena_alloc(fast->arena, count * sizeof *items);
     if (items == NULL)
         return false;
-    memcpy(items, from, count * sizeof *items);
+    memcpy(items, fast->items + frame->first, count * sizeof *items);
     if (frame->is_map) {
         struct ord_value *pairs;
 
