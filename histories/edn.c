@@ -253,6 +253,8 @@ static int take_string(struct ord_edn *in, bool is_regex, struct ord_err *err)
         ord_source_skip(s);
         if (c == '"')
             return in->token.failed ? no_memory(in, err) : ORD_OK;
+        if (in->token.failed)
+            return no_memory(in, err);
         if (c != '\\') {
             ord_buf_char(&in->token, (char)c);
         } else if (!is_regex) {

@@ -300,10 +300,11 @@ int ord_read_edn(struct ord_source *source,
 
     if (r == NULL)
         return ord_fail(err, ORD_ENOMEM, "a reader");
-    ord_edn_init(&r->in, source, ord_history_size_max(how));
+    ord_edn_init(&r->in, source, ord_read_limits(how).scratch);
     r->is_keyed = how->is_keyed;
     r->is_general = how->is_general;
-    rc = ord_history_builder_new(ord_history_size_max(how), &r->builder, err);
+    rc =
+        ord_history_builder_new(ord_read_limits(how).history, &r->builder, err);
     if (rc == ORD_OK) {
         r->builder->pairs_at_once = true;
         ord_fast_init(&r->fast, &r->in.arena, r->builder);

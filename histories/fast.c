@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-enum { ITEMS_MIN = 256, ITEMS_MAX = 1 << 20, MORE_MIN = 1 << 12 };
+enum { ITEMS_MIN = 256, ITEMS_MAX = 1 << 18, MORE_MIN = 1 << 12 };
 
 void ord_fast_init(struct ord_fast *fast, struct ord_arena *arena,
                    struct ord_history_builder *builder)
@@ -41,11 +41,11 @@ bool ord_fast_begin(struct ord_fast *fast, struct ord_source *source)
 bool ord_fast_more(struct ord_source *source)
 {
     size_t left = (size_t)(source->end - source->at);
+    size_t want = left < MORE_MIN ? MORE_MIN : 2 * left;
 
-    if (source->is_ended || left >= ORD_FAST_SIZE_MAX)
-        return false;
-    return ord_source_need(source, left < MORE_MIN ? MORE_MIN : 2 * left) >
-           left;
+    return !source->is_ended && left < ORD_FAST_SIZE_MAX &&
+           want <= ord_source_max(source) &&
+           ord_source_need(source, want) > left;
 }
 
 /* ---- values ----------------------------------------------------------------

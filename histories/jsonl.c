@@ -270,14 +270,15 @@ static int take_text(struct json_reader *r, struct ord_bytes text,
 /* Tries to have byte i in the window. */
 static bool has_byte(struct ord_source *s, size_t i, size_t *have)
 {
-    if (i >= *have && i < ORD_LINE_SIZE_MAX)
-        *have = ord_source_need(
-            s, i < ORD_LINE_SIZE_MAX / 2 ? 2 * i + 1 : ORD_LINE_SIZE_MAX);
+    const size_t max = ord_source_max(s);
+
+    if (i >= *have && i < max)
+        *have = ord_source_need(s, i < max / 2 ? 2 * i + 1 : max);
     return i < *have;
 }
 
 /* Bytes of the object at the front, which is '{', by its brackets; 0: it does
- * not end, or not within ORD_LINE_SIZE_MAX. */
+ * not end, or not within what the window may have. */
 static size_t object_size(struct ord_source *s)
 {
     size_t have = ord_source_need(s, 1);
@@ -337,12 +338,12 @@ static int take_object(struct json_reader *r, struct ord_source *s,
     if (!r->is_general && ord_fast_json(&r->fast, s, false) == ORD_FAST_DONE)
         return add(r, &r->fast.op, at.line, err);
     size = object_size(s);
+    if (size == 0 && !s->is_ended)
+        return ord_fail(err, ORD_ELIMIT,
+                        "line %" PRIu64 ": an object longer than %zu bytes",
+                        at.line, ord_source_max(s));
     if (size == 0) /* the error is where the end of the input is met */
         size = (size_t)(s->end - s->at);
-    if (size >= ORD_LINE_SIZE_MAX)
-        return ord_fail(err, ORD_ELIMIT,
-                        "line %" PRIu64 ": an object longer than %d bytes",
-                        at.line, ORD_LINE_SIZE_MAX);
     rc = take_text(r, (struct ord_bytes){s->at, size}, &at, err);
     if (ord_source_check(s, err) != ORD_OK)
         return err->rc;
@@ -438,10 +439,11 @@ int ord_read_jsonl(struct ord_source *source,
 
     if (r == NULL)
         return ord_fail(err, ORD_ENOMEM, "a reader");
-    ord_arena_init(&r->arena, ord_history_size_max(how));
+    ord_arena_init(&r->arena, ord_read_limits(how).scratch);
     r->is_keyed = how->is_keyed;
     r->is_general = how->is_general;
-    rc = ord_history_builder_new(ord_history_size_max(how), &r->builder, err);
+    rc =
+        ord_history_builder_new(ord_read_limits(how).history, &r->builder, err);
     if (rc == ORD_OK) {
         r->builder->pairs_at_once = true;
         ord_fast_init(&r->fast, &r->arena, r->builder);

@@ -441,12 +441,12 @@ int ord_read_limo(struct ord_source *source,
                   const struct ord_history_options *how,
                   struct ord_history **out, struct ord_err *err)
 {
-    const size_t size_max = ord_history_size_max(how);
+    const struct ord_read_limits limits = ord_read_limits(how);
     struct limo_reader r = {.is_keyed = how->is_keyed};
-    int rc = ord_history_builder_new(size_max, &r.builder, err);
+    int rc = ord_history_builder_new(limits.history, &r.builder, err);
 
-    ord_arena_init(&r.arena, size_max);
-    ord_arena_init(&r.kept, size_max);
+    ord_arena_init(&r.arena, limits.scratch / 2);
+    ord_arena_init(&r.kept, limits.scratch / 2);
     if (rc == ORD_OK)
         r.builder->pairs_at_once = true;
     while (rc == ORD_OK) {

@@ -7,6 +7,17 @@
 
 enum { GUESS_SIZE = 1 << 12 };
 
+struct ord_read_limits ord_read_limits(const struct ord_history_options *how)
+{
+    const size_t all = ord_history_size_max(how);
+
+    return (struct ord_read_limits){
+        .history = all - all / 4,
+        .scratch = all / 8,
+        .window = all / 8,
+    };
+}
+
 static bool is_space(char c)
 {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == ',';
@@ -188,6 +199,7 @@ int ord_read_any(struct ord_source *source,
 {
     enum ord_history_format format = how->format;
 
+    source->window_max = ord_read_limits(how).window;
     skip_mark(source);
     if (format == ORD_FORMAT_GUESS &&
         ord_format_guess(source, &format, err) != ORD_OK)

@@ -349,8 +349,8 @@ int ord_read_jepsen_log(struct ord_source *source,
     struct log_reader r = {.next = SUCCESSOR_FIRST, .is_keyed = how->is_keyed};
     int rc;
 
-    ord_edn_init(&r.in, &r.text, ord_history_size_max(how));
-    rc = ord_history_builder_new(ord_history_size_max(how), &r.builder, err);
+    ord_edn_init(&r.in, &r.text, ord_read_limits(how).scratch);
+    rc = ord_history_builder_new(ord_read_limits(how).history, &r.builder, err);
     if (rc == ORD_OK) {
         r.builder->pairs_at_once = true;
         rc = take_all(&r, source, err);

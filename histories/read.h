@@ -32,6 +32,16 @@ int ord_read_limo(struct ord_source *source,
                   const struct ord_history_options *how,
                   struct ord_history **out, struct ord_err *err);
 
+/* Bytes of memory for the history, for what one operation carries while it is
+ * read, and for the window on the input: `how`'s limit together. */
+struct ord_read_limits {
+    size_t history;
+    size_t scratch;
+    size_t window;
+};
+
+struct ord_read_limits ord_read_limits(const struct ord_history_options *how);
+
 /* The format of what the source begins with; nothing is consumed.
  * ORD_EFORMAT says what would have been understood. */
 int ord_format_guess(struct ord_source *source, enum ord_history_format *format,

@@ -85,6 +85,12 @@ int ord_source_check(const struct ord_source *source, struct ord_err *err)
 
     if (!source->has_failed)
         return ORD_OK;
+    if (source->error == ENOMEM)
+        return ord_fail(err, ORD_ENOMEM,
+                        "line %" PRIu64
+                        " is too long for the memory allowed (%zu bytes are "
+                        "not enough)",
+                        source->line, source->room);
     if (source->error != 0) {
         errno = source->error;
         return ord_fail_errno(err, "read");
@@ -144,7 +150,9 @@ size_t ord_source_need(struct ord_source *source, size_t size)
 
         while (room < size)
             room *= 2;
-        window = malloc(room);
+        if (source->window_max != 0 && room > source->window_max)
+            room = source->window_max;
+        window = room < size ? NULL : malloc(room);
         if (window == NULL) {
             source->is_ended = true;
             source->has_failed = true;
@@ -168,6 +176,7 @@ size_t ord_source_need(struct ord_source *source, size_t size)
 /* How long the line at the front is, with *has_newline, without it. */
 static size_t line_size(struct ord_source *s, bool *has_newline)
 {
+    const size_t max = ord_source_max(s);
     size_t seen = 0;
     size_t want = 1;
 
@@ -179,10 +188,10 @@ static size_t line_size(struct ord_source *s, bool *has_newline)
         *has_newline = newline != NULL;
         if (newline != NULL)
             return (size_t)(newline - s->at);
-        if (have < want || have >= ORD_LINE_SIZE_MAX)
+        if (have < want || have >= max)
             return have; /* the input has ended, or the line never does */
         seen = have;
-        want = have * 2 < ORD_LINE_SIZE_MAX ? have * 2 : ORD_LINE_SIZE_MAX;
+        want = have < max / 2 ? have * 2 : max;
     }
 }
 
@@ -193,10 +202,10 @@ int ord_source_line(struct ord_source *source, struct ord_bytes *line,
     size_t size = line_size(source, &has_newline);
 
     *line = (struct ord_bytes){0};
-    if (!has_newline && size >= ORD_LINE_SIZE_MAX)
+    if (!has_newline && !source->is_ended)
         return ord_fail(err, ORD_ELIMIT,
-                        "line %" PRIu64 " is longer than %d bytes",
-                        source->line, ORD_LINE_SIZE_MAX);
+                        "line %" PRIu64 " is longer than %zu bytes",
+                        source->line, ord_source_max(source));
     if (!has_newline && ord_source_check(source, err) != ORD_OK)
         return err->rc;
     if (has_newline || size > 0)

@@ -22,9 +22,10 @@ struct ord_source {
     uint64_t offset_end;  /* offset of `end` in the (unpacked) input */
     char *window;         /* owned; NULL: memory */
     size_t room;
-    void *file; /* gzFile, owned; NULL: memory, or a plain file */
-    int fd;     /* owned; a plain file, else -1 */
-    int error;  /* errno of reading it */
+    size_t window_max; /* `room` may grow to this; 0: ORD_LINE_SIZE_MAX */
+    void *file;        /* gzFile, owned; NULL: memory, or a plain file */
+    int fd;            /* owned; a plain file, else -1 */
+    int error;         /* errno of reading it */
     bool is_ended;
     bool has_failed; /* the input ended because it could not be read */
 };
@@ -38,12 +39,22 @@ void ord_source_close(struct ord_source *source);
 /* Why the input ended early; ORD_OK if it did not. */
 int ord_source_check(const struct ord_source *source, struct ord_err *err);
 
+/* Bytes that the window may have. */
+static inline size_t ord_source_max(const struct ord_source *source)
+{
+    size_t max = source->window_max;
+
+    if (max == 0 || max > ORD_LINE_SIZE_MAX)
+        max = ORD_LINE_SIZE_MAX;
+    return max < source->room ? source->room : max;
+}
+
 /* Tries to have `size` bytes (at most ORD_LINE_SIZE_MAX) in the window; fewer
  * only at the end of the input. Returns how many there are. */
 size_t ord_source_need(struct ord_source *source, size_t size);
 
 /* The next line without its newline, lent until the next call; at == NULL at
- * the end of the input.  ORD_ELIMIT names a line of ORD_LINE_SIZE_MAX bytes. */
+ * the end of the input.  ORD_ELIMIT names a line of ord_source_max() bytes. */
 int ord_source_line(struct ord_source *source, struct ord_bytes *line,
                     struct ord_err *err);
 

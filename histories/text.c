@@ -276,11 +276,12 @@ int ord_read_text(struct ord_source *source,
 
     if (r == NULL)
         return ord_fail(err, ORD_ENOMEM, "a reader");
-    ord_edn_init(&r->in, source, ord_history_size_max(how));
+    ord_edn_init(&r->in, source, ord_read_limits(how).scratch);
     r->in.is_text = true;
     r->is_keyed = how->is_keyed;
     r->last_ns = -ORD_MS;
-    rc = ord_history_builder_new(ord_history_size_max(how), &r->builder, err);
+    rc =
+        ord_history_builder_new(ord_read_limits(how).history, &r->builder, err);
     if (rc == ORD_OK) {
         r->builder->pairs_at_once = true;
         rc = take_all(r, err);
