@@ -16,6 +16,8 @@ struct brute_call {
 };
 
 struct brute {
+    /* For the self-test of stress: it forgets what some calls did. */
+    bool is_broken;
     uint32_t count;
     struct brute_call calls[SMALL_CALLS_MAX];
     /* What has been tried already: (calls done, state). */
@@ -27,6 +29,9 @@ struct brute {
 
 /* The calls of one key, as recorded. */
 void brute_take(struct brute *brute, const struct small *small, uint8_t key);
+/* Forgets of a call what a core does not keep of it (ORD_KEEP_... bits: began
+ * 1, ended 2, must 4); a call that is not in the core has none. */
+void brute_keep(struct brute_call *call, uint8_t keep);
 bool brute_has_order(struct brute *brute, const struct small_family *family);
 /* Of all keys. */
 bool brute_is_valid(struct brute *brute, const struct small *small);

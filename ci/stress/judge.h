@@ -9,6 +9,7 @@
 struct judge {
     struct ord_arena arena; /* of one check; reset for each */
     struct ord_verdict verdict;
+    struct ord_history *history; /* owned; the last one */
     struct small_values values;
     struct ord_op ops[SMALL_EVENTS_MAX];
     uint64_t proof_count;    /* re-checked */

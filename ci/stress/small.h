@@ -71,8 +71,7 @@ struct small_family {
     /* Some answer that such a call might have had elsewhere. */
     uint64_t (*invent)(const struct small *small, const struct small_call *call,
                        struct ord_rng *rng);
-    /* The answer, as a value: SMALL_IS_... */
-    uint8_t shape;
+    uint8_t shape; /* of answers, as values: enum small_shape */
 };
 
 enum small_shape { /* of answers */

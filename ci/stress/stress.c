@@ -9,18 +9,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "checkers/lin.h"
-#include "ci/stress/judge.h"
-#include "harness/base/clock.h"
+#include "ci/stress/engines.h"
 
 static const char help[] =
     "stress [--family NAME] [--count N] [--seed S] [--jobs J] "
     "[--proofs ONE_IN]\n"
     "Judges N random small histories of each family (of all, if none is named) "
-    "by the\nchecker and by brute force; of one in ONE_IN (16; 0: none) the "
-    "proof, too.\n--list names the families.\n";
+    "by the\nchecker, by each engine of the model alone, and by brute force; "
+    "of "
+    "one in ONE_IN\n(16; 0: none) the proof, too.  --list names the "
+    "families; --self-test breaks the brute\nforce and looks whether that is "
+    "found in each family.\n";
 
 enum { JOBS_MAX = 64, SHOWN_MAX = 3, EXIT_USAGE = 64 };
 
@@ -33,6 +36,8 @@ struct counts {
     uint64_t proofs;
     uint64_t unproved;
     uint64_t disagreements;
+    struct engines engines;
+    double cpu_s;
 };
 
 struct stress {
@@ -41,6 +46,7 @@ struct stress {
     uint64_t seed;
     uint64_t jobs;
     uint64_t proof_one_in;
+    bool is_self_test;
 };
 
 static void complain(const struct small *small, const struct judge *judge,
@@ -59,7 +65,7 @@ static void complain(const struct small *small, const struct judge *judge,
     ord_buf_fini(&text);
 }
 
-/* One history; what is wrong, or NULL. */
+/* The verdict on one history; what is wrong with it, or NULL. */
 static const char *look(struct judge *judge, struct brute *brute,
                         const struct small *small, bool wants_proof,
                         struct counts *counts)
@@ -94,6 +100,14 @@ static const char *look(struct judge *judge, struct brute *brute,
     return NULL;
 }
 
+static double cpu_s(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
 static struct counts run(const struct stress *stress,
                          const struct small_family *family, uint64_t job)
 {
@@ -106,6 +120,7 @@ static struct counts run(const struct stress *stress,
     ORD_ASSERT(judge != NULL);
     ORD_ASSERT(brute != NULL);
     judge_init(judge);
+    brute->is_broken = stress->is_self_test;
     for (uint64_t i = job; i < stress->count; i += stress->jobs) {
         struct ord_rng rng = {ord_hash(seed, i, 1)};
         bool wants_proof = stress->proof_one_in != 0 &&
@@ -114,9 +129,17 @@ static struct counts run(const struct stress *stress,
 
         small_random(family, &rng, &small);
         wrong = look(judge, brute, &small, wants_proof, &counts);
-        if (wrong != NULL && counts.disagreements++ < SHOWN_MAX)
+        if (wrong == NULL) {
+            wrong = engines_look(&counts.engines, judge, &small, brute, &rng);
+            if (wrong != NULL)
+                snprintf(judge->verdict.why, sizeof judge->verdict.why, "%s",
+                         counts.engines.why);
+        }
+        if (wrong != NULL && counts.disagreements++ < SHOWN_MAX &&
+            !stress->is_self_test)
             complain(&small, judge, wrong, stress->seed, i);
     }
+    counts.cpu_s = cpu_s();
     counts.proofs = judge->proof_count;
     counts.unproved = judge->unproved_count;
     judge_fini(judge);
@@ -144,8 +167,21 @@ static int start(const struct stress *stress, const struct small_family *family,
     return fds[0];
 }
 
+static void add_engine(struct engine_counts *all,
+                       const struct engine_counts *one)
+{
+    all->asked += one->asked;
+    all->valid += one->valid;
+    all->invalid += one->invalid;
+    all->unknown += one->unknown;
+    all->declined += one->declined;
+}
+
 static void add(struct counts *all, const struct counts *one)
 {
+    add_engine(&all->engines.fast, &one->engines.fast);
+    add_engine(&all->engines.exact, &one->engines.exact);
+    all->cpu_s += one->cpu_s;
     all->histories += one->histories;
     all->valid += one->valid;
     all->invalid += one->invalid;
@@ -156,13 +192,34 @@ static void add(struct counts *all, const struct counts *one)
     all->disagreements += one->disagreements;
 }
 
+static void print_engine(const char *name, const struct engine_counts *c)
+{
+    if (c->asked > 0)
+        printf("  %s asked %" PRIu64 " valid %" PRIu64 " invalid %" PRIu64
+               " unknown %" PRIu64 " declined %" PRIu64 "\n",
+               name, c->asked, c->valid, c->invalid, c->unknown, c->declined);
+}
+
+static void print(const struct small_family *family, const struct counts *all)
+{
+    printf("%s histories %" PRIu64 " valid %" PRIu64 " invalid %" PRIu64
+           " undecided %" PRIu64 " (%" PRIu64
+           " of them invalid) proofs %" PRIu64 " unproved %" PRIu64
+           " disagreements %" PRIu64 " us %.2f\n",
+           family->name, all->histories, all->valid, all->invalid,
+           all->unknown_valid + all->unknown_invalid, all->unknown_invalid,
+           all->proofs, all->unproved, all->disagreements,
+           all->cpu_s * 1e6 / (double)(all->histories + 1));
+    print_engine("fast", &all->engines.fast);
+    print_engine("exact", &all->engines.exact);
+    (void)fflush(stdout);
+}
+
 static bool stress_family(const struct stress *stress,
                           const struct small_family *family)
 {
     struct counts all = {0};
-    int64_t start_ns = ord_now_ns();
     int fds[JOBS_MAX];
-    double us;
 
     for (uint64_t job = 0; job < stress->jobs; job++)
         fds[job] = start(stress, family, job);
@@ -176,16 +233,7 @@ static bool stress_family(const struct stress *stress,
         (void)close(fds[job]);
         (void)wait(NULL);
     }
-    us = (double)(ord_now_ns() - start_ns) / 1e3 * (double)stress->jobs;
-    printf("%s histories %" PRIu64 " valid %" PRIu64 " invalid %" PRIu64
-           " undecided %" PRIu64 " (%" PRIu64
-           " of them invalid) proofs %" PRIu64 " unproved %" PRIu64
-           " disagreements %" PRIu64 " us %.2f\n",
-           family->name, all.histories, all.valid, all.invalid,
-           all.unknown_valid + all.unknown_invalid, all.unknown_invalid,
-           all.proofs, all.unproved, all.disagreements,
-           us / (double)(all.histories + 1));
-    (void)fflush(stdout);
+    print(family, &all);
     return all.disagreements == 0;
 }
 
@@ -203,6 +251,7 @@ static bool parse(struct stress *stress, int argc, char **argv)
         {"jobs", required_argument, NULL, 'j'},
         {"proofs", required_argument, NULL, 'p'},
         {"list", no_argument, NULL, 'l'},
+        {"self-test", no_argument, NULL, 't'},
         {0},
     };
     int option;
@@ -220,6 +269,8 @@ static bool parse(struct stress *stress, int argc, char **argv)
             stress->jobs = number;
         else if (option == 'p')
             stress->proof_one_in = number;
+        else if (option == 't')
+            stress->is_self_test = true;
         else
             return false;
     }
@@ -246,7 +297,7 @@ int main(int argc, char **argv)
             continue;
         is_found = true;
         if (is_known(f->model))
-            agrees &= stress_family(&stress, f);
+            agrees &= stress_family(&stress, f) != stress.is_self_test;
         else
             printf("%s: there is no model %s\n", f->name, f->model);
     }
