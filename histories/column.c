@@ -6,7 +6,9 @@
 enum {
     NUMBERS_MIN = 64,
     LEVEL = 1,
-    NOISE_MIN = 16, /* a mean below it has no low bits worth a plane */
+    NOISE_MIN = 16,  /* a mean below it has no low bits worth a plane */
+    NOISE_TRIES = 2, /* a few large ones make the mean too large */
+    NOISE_STEP = 3,
     DEFLATE_MIN = 48,
 };
 
@@ -107,7 +109,8 @@ static int add_deflated(struct ord_packer *packer, const unsigned char *bytes,
 struct shape {
     uint64_t plain_bytes; /* as varints, roughly */
     uint64_t delta_bytes;
-    bool is_signed; /* there is a negative one */
+    bool is_signed;  /* there is a negative one */
+    bool is_falling; /* there is a negative difference */
     double plain_sum;
     double delta_sum;
 };
@@ -131,6 +134,7 @@ static struct shape look(const struct ord_numbers *in)
             shape.is_signed ? ord_zigzag(in->at[i]) : (uint64_t)in->at[i];
         uint64_t delta = ord_zigzag(ord_distance(last, in->at[i]));
 
+        shape.is_falling |= ord_distance(last, in->at[i]) < 0;
         shape.plain_bytes += varint_size(plain);
         shape.delta_bytes += varint_size(delta);
         shape.plain_sum += (double)plain;
@@ -240,30 +244,17 @@ static int try_pack(struct ord_packer *packer, const struct ord_numbers *in,
     return out->failed ? no_memory(in->count, err) : ORD_OK;
 }
 
-int ord_pack_numbers(struct ord_packer *packer, const struct ord_numbers *in,
-                     bool is_small, struct ord_buf *out,
+/* With a plane of so many bits, in place of what stands from `first` on, if
+ * that is shorter. */
+static int try_noise(struct ord_packer *packer, const struct ord_numbers *in,
+                     uint8_t bits, size_t first, struct ord_buf *out,
                      struct ord_column *column, struct ord_err *err)
 {
-    struct shape shape = look(in);
-    bool is_delta = shape.delta_bytes < shape.plain_bytes;
-    double sum = is_delta ? shape.delta_sum : shape.plain_sum;
-    struct ord_column other;
-    size_t first = out->size;
-    size_t size;
+    struct ord_column other = {.mode = column->mode, .low_bits = bits};
+    size_t size = out->size;
 
-    *column = (struct ord_column){0};
-    if (is_delta)
-        column->mode = ORD_COLUMN_DELTA | ORD_COLUMN_SIGNED;
-    else if (shape.is_signed)
-        column->mode = ORD_COLUMN_SIGNED;
-    other = *column;
-    if (try_pack(packer, in, is_small, out, column, err) != ORD_OK)
-        return err->rc;
-    other.low_bits = is_small ? noise_bits(sum / (in->count + 1.0)) : 0;
-    if (other.low_bits == 0)
-        return ORD_OK;
-    size = out->size;
-    if (try_pack(packer, in, is_small, out, &other, err) != ORD_OK)
+    other.mode &= (uint8_t)~ORD_COLUMN_DEFLATED;
+    if (try_pack(packer, in, true, out, &other, err) != ORD_OK)
         return err->rc;
     if (out->size - size < size - first) {
         memmove(out->at + first, out->at + size, out->size - size);
@@ -271,6 +262,32 @@ int ord_pack_numbers(struct ord_packer *packer, const struct ord_numbers *in,
         *column = other;
     } else {
         out->size = size;
+    }
+    return ORD_OK;
+}
+
+int ord_pack_numbers(struct ord_packer *packer, const struct ord_numbers *in,
+                     bool is_small, struct ord_buf *out,
+                     struct ord_column *column, struct ord_err *err)
+{
+    struct shape shape = look(in);
+    bool is_delta = shape.delta_bytes < shape.plain_bytes;
+    double sum = is_delta ? shape.delta_sum : shape.plain_sum;
+    size_t first = out->size;
+    uint8_t bits;
+
+    *column = (struct ord_column){0};
+    if (is_delta)
+        column->mode = ORD_COLUMN_DELTA;
+    if (is_delta ? shape.is_falling : shape.is_signed)
+        column->mode |= ORD_COLUMN_SIGNED;
+    if (try_pack(packer, in, is_small, out, column, err) != ORD_OK)
+        return err->rc;
+    bits = is_small ? noise_bits(sum / (in->count + 1.0)) : 0;
+    for (int i = 0; i < NOISE_TRIES && bits > 0; i++) {
+        if (try_noise(packer, in, bits, first, out, column, err) != ORD_OK)
+            return err->rc;
+        bits = bits > NOISE_STEP ? (uint8_t)(bits - NOISE_STEP) : 0;
     }
     return ORD_OK;
 }
