@@ -220,6 +220,9 @@ struct ord_reader {
 int ord_reader_load(struct ord_reader *reader, const struct ord_block *block,
                     uint32_t want, size_t size_max, struct ord_arena *names,
                     struct ord_err *err);
+/* Only the kinds that occur. */
+int ord_reader_kinds(struct ord_reader *reader, const struct ord_block *block,
+                     struct ord_arena *names, struct ord_err *err);
 void ord_reader_fini(struct ord_reader *reader);
 /* True: every column that was asked for has been used up. */
 bool ord_reader_is_done(const struct ord_reader *reader, uint32_t want);

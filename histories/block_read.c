@@ -192,17 +192,15 @@ static int read_kind(struct ord_reader *reader, struct ord_cursor *in,
     return ORD_OK;
 }
 
-static int load_kinds(struct ord_reader *reader, struct ord_arena *names,
+static int read_kinds(struct ord_reader *reader, struct ord_arena *names,
                       struct ord_err *err)
 {
     const struct ord_block *block = reader->block;
     struct ord_bytes bytes;
     struct ord_cursor in;
-    const struct ord_numbers *codes = &reader->numbers[ORD_COLUMN_KIND];
 
     reader->kind_count = 0;
-    if (block->columns[ORD_COLUMN_KINDS].at == NULL ||
-        codes->count != block->event_count)
+    if (block->columns[ORD_COLUMN_KINDS].at == NULL)
         return damaged(block, "no kinds", err);
     if (ord_unpack_bytes(&reader->packer, &block->columns[ORD_COLUMN_KINDS],
                          &bytes, err) != ORD_OK)
@@ -213,6 +211,19 @@ static int load_kinds(struct ord_reader *reader, struct ord_arena *names,
         if (read_kind(reader, &in, names, err) != ORD_OK)
             return err->rc;
     }
+    return ORD_OK;
+}
+
+static int load_kinds(struct ord_reader *reader, struct ord_arena *names,
+                      struct ord_err *err)
+{
+    const struct ord_block *block = reader->block;
+    const struct ord_numbers *codes = &reader->numbers[ORD_COLUMN_KIND];
+
+    if (codes->count != block->event_count)
+        return damaged(block, "no kinds", err);
+    if (read_kinds(reader, names, err) != ORD_OK)
+        return err->rc;
     for (uint32_t i = 0; i < codes->count; i++) {
         if ((uint64_t)codes->at[i] >= reader->kind_count)
             return damaged(block, "a kind", err);
@@ -286,4 +297,13 @@ bool ord_reader_is_done(const struct ord_reader *reader, uint32_t want)
             return false;
     }
     return true;
+}
+
+/* ---- what occurs --------------------------------------------------------- */
+
+int ord_reader_kinds(struct ord_reader *reader, const struct ord_block *block,
+                     struct ord_arena *names, struct ord_err *err)
+{
+    reader->block = block;
+    return read_kinds(reader, names, err);
 }

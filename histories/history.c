@@ -81,3 +81,43 @@ uint64_t ord_history_torn_size(const struct ord_history *history)
 {
     return history->torn_size;
 }
+
+static void add_kind(const struct ord_kind *kind, struct ord_history_facts *out)
+{
+    uint32_t bits = kind->bits;
+
+    if ((bits & ORD_KIND_NEMESIS) != 0) {
+        out->has_nemesis = true;
+        return;
+    }
+    out->fs |= UINT64_C(1) << kind->f;
+    out->has_final |= (bits & ORD_KIND_FINAL) != 0;
+    out->has_keys |= ord_kind_field(bits, ORD_KIND_KEY_SHIFT) != ORD_KF_NONE;
+    out->has_nodes |= ord_kind_field(bits, ORD_KIND_NODE_SHIFT) != ORD_KF_NONE;
+    out->reads_ask |= kind->f == ORD_F_READ && ord_kind_is_call(kind) &&
+                      ord_kind_value(bits) >= ORD_KV_PAIR;
+    out->has_sessions |=
+        ord_kind_field(bits, ORD_KIND_SESSION_SHIFT) != ORD_KF_NONE;
+}
+
+_Static_assert(ORD_F_COUNT <= 64, "a bit for each function");
+
+int ord_history_facts(const struct ord_history *history,
+                      struct ord_history_facts *out, struct ord_err *err)
+{
+    struct ord_reader reader = {0};
+    struct ord_arena names;
+    int rc = ORD_OK;
+
+    *out = (struct ord_history_facts){.call_count = history->call_count};
+    ord_arena_init(&names, history->size_max);
+    for (uint32_t i = 0; i < history->block_count && rc == ORD_OK; i++) {
+        rc = ord_reader_kinds(&reader, &history->blocks[i], &names, err);
+        for (uint32_t k = 0; k < reader.kind_count && rc == ORD_OK; k++)
+            add_kind(&reader.kinds[k], out);
+        ord_arena_reset(&names);
+    }
+    ord_reader_fini(&reader);
+    ord_arena_fini(&names);
+    return rc;
+}

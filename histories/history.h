@@ -61,6 +61,20 @@ const char *ord_history_meta(const struct ord_history *history);
 /* Bytes behind the last whole record, when a crash cut the log; else 0. */
 uint64_t ord_history_torn_size(const struct ord_history *history);
 
+/* What occurs in a history.  O(blocks): no operation is made for it. */
+struct ord_history_facts {
+    uint64_t fs;   /* bit f: a client does that */
+    bool has_keys; /* of clients, some */
+    bool has_final;
+    bool has_sessions;
+    bool has_nodes;
+    bool has_nemesis;
+    bool reads_ask;     /* a read's invocation carries a text or a list */
+    int64_t call_count; /* clients' invocations */
+};
+int ord_history_facts(const struct ord_history *history,
+                      struct ord_history_facts *out, struct ord_err *err);
+
 /* Whole operations are made of the history's blocks as they are asked for.
  * Where that fails (the memory that was allowed is used up, or blocks with
  * good checksums contradict each other), ORD_OPS has none, and

@@ -228,32 +228,36 @@ static void pick_from_meta(const char *meta, struct ord_arena *arena,
     }
 }
 
+static bool has(const struct ord_history_facts *facts, enum ord_f f)
+{
+    return (facts->fs >> f & 1) != 0;
+}
+
 /* What fits the operations; and linearizable where nothing does, for it says
  * which operation it does not know: `stats` alone would be an empty pass. */
 static void pick_by_operations(const struct ord_cli *cli,
                                const struct ord_history *history,
                                struct args *args)
 {
-    bool has[ORD_F_COUNT] = {false};
-    bool has_final = false;
-    bool is_bag = false;
+    struct ord_history_facts facts = {0};
+    struct ord_err err = {0};
+    bool is_bag;
+    bool has_cas;
 
-    ORD_OPS (history, op) {
-        if (op->process != ORD_PROCESS_NEMESIS)
-            has[op->f] = true;
-        has_final = has_final || op->is_final;
-    }
-    is_bag = has[ORD_F_ADD] || has[ORD_F_APPEND];
+    /* A history that cannot tell will not please the checkers either. */
+    (void)ord_history_facts(history, &facts, &err);
+    is_bag = has(&facts, ORD_F_ADD) || has(&facts, ORD_F_APPEND);
+    has_cas = has(&facts, ORD_F_CAS);
     (void)pick(cli, args, "stats", NULL);
     if (is_bag)
         (void)pick(cli, args, "stale", NULL);
-    if (has_final)
+    if (facts.has_final)
         (void)pick(cli, args, "lost", NULL);
-    if (has_final)
+    if (facts.has_final)
         (void)pick(cli, args, "convergence", NULL);
-    if (!is_bag || has[ORD_F_WRITE] || has[ORD_F_CAS])
+    if (!is_bag || has(&facts, ORD_F_WRITE) || has_cas)
         (void)pick(cli, args, "linearizable",
-                   has[ORD_F_CAS] ? "cas-register" : "register");
+                   has_cas ? "cas-register" : "register");
 }
 
 static void choose(const struct ord_cli *cli, const struct ord_history *history,
@@ -415,8 +419,14 @@ static int refuse_tuples(const struct ord_history *history,
 {
     int64_t count = ord_history_count(history);
     int64_t tuple_count = 0;
+    struct ord_history_facts facts;
 
     if (takes_tuples(args))
+        return ORD_OK;
+    /* The first look makes no operation. */
+    if (ord_history_facts(history, &facts, err) != ORD_OK)
+        return err->rc;
+    if (!facts.reads_ask)
         return ORD_OK;
     for (int64_t i = 0; i < count && i < TUPLES_MAX; i++) {
         const struct ord_op *op = ord_history_op(history, i);
