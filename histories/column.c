@@ -224,7 +224,7 @@ static int try_pack(struct ord_packer *packer, const struct ord_numbers *in,
     if (!have_room(&packer->work, &packer->work_room,
                    (size_t)in->count * ORD_VARINT_MAX))
         return no_memory(in->count, err);
-    plane = (unsigned char *)ord_buf_reserve(out, low_size);
+    plane = (unsigned char *)ord_buf_reserve(out, low_size + 1);
     if (plane == NULL)
         return no_memory(in->count, err);
     size = write_numbers(in, column, plane, packer->work);
