@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support_proof.h"
+
 enum { ARENA_MAX = 256 << 20, STEPS_MAX = 100000000 };
 
 static void run(struct checked *checked, const struct ord_checker *checker,
@@ -14,6 +16,7 @@ static void run(struct checked *checked, const struct ord_checker *checker,
     struct ord_err err = {0};
     struct ord_check_in in = {.arena = &checked->arena,
                               .steps_max = STEPS_MAX,
+                              .wants_proof = true,
                               .options = option,
                               .option_count =
                                   option != NULL && option->name != NULL};
@@ -24,6 +27,7 @@ static void run(struct checked *checked, const struct ord_checker *checker,
                  "%s: %s", text, err.text);
     in.history = checked->history;
     ord_check_run(checker, &in, &checked->verdict);
+    check_proof(checker, &in, &checked->verdict, text);
 }
 
 void checked_init(struct checked *checked, const struct ord_checker *checker,
