@@ -12,6 +12,8 @@ static const struct {
     {"bank", ord_recount_bank, "total,negative_balances,"},
     {"counter", ord_recount_counter, ""},
     {"queue", ord_recount_queue, "fail_may_happen,"},
+    {"set", ord_recount_set, "fail_may_happen,"},
+    {"set-full", ord_recount_set_full, "fail_may_happen,linearizable,"},
     {"split-brain", ord_recount_split_brain, ""},
     {"total-queue", ord_recount_total_queue,
      "fail_may_happen,unfinished,duplicates,"},

@@ -37,7 +37,8 @@ struct facts {
 typedef void ord_recount(struct facts *f);
 
 ord_recount ord_recount_bank, ord_recount_counter, ord_recount_queue,
-    ord_recount_split_brain, ord_recount_total_queue, ord_recount_unique_ids;
+    ord_recount_set, ord_recount_set_full, ord_recount_split_brain,
+    ord_recount_total_queue, ord_recount_unique_ids;
 
 /* ---- tools -------------------------------------------------------------- */
 
