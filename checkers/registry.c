@@ -24,6 +24,10 @@ static const struct ord_checker *const checkers[] = {
     &ord_checker_unique_ids,
     &ord_checker_k_atomicity,
     &ord_checker_staleness,
+    &ord_checker_monotonic_writes,
+    &ord_checker_writes_follow_reads,
+    &ord_checker_long_fork,
+    &ord_checker_duplicated,
     NULL,
 };
 
