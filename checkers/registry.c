@@ -28,6 +28,7 @@ static const struct ord_checker *const checkers[] = {
     &ord_checker_writes_follow_reads,
     &ord_checker_long_fork,
     &ord_checker_duplicated,
+    &ord_checker_consistent_prefix,
     NULL,
 };
 

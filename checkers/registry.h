@@ -7,6 +7,7 @@
 extern const struct ord_checker ord_checker_availability;
 extern const struct ord_checker ord_checker_bank;
 extern const struct ord_checker ord_checker_causal;
+extern const struct ord_checker ord_checker_consistent_prefix;
 extern const struct ord_checker ord_checker_convergence;
 extern const struct ord_checker ord_checker_counter;
 extern const struct ord_checker ord_checker_duplicated;
