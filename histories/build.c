@@ -220,7 +220,7 @@ static uint32_t bits_of(const struct ord_made *made,
     uint32_t bits = op->type;
     uint32_t key;
 
-    if (is_answer) {
+    if (is_answer && asked->held != NULL) {
         held = (struct ord_bytes){asked->held, asked->value_size};
         held_key = (struct ord_bytes){asked->held + asked->value_size,
                                       asked->key_size};

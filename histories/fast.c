@@ -191,6 +191,25 @@ static bool set_error(struct ord_fast *fast, const char *at, size_t size)
 /* ---- fields ----------------------------------------------------------------
  */
 
+void ord_fast_learn(struct ord_fast *fast, unsigned i, const char *from,
+                    const char *to, enum ord_fast_field field)
+{
+    const size_t size = (size_t)(to - from);
+    char bytes[ORD_FAST_GUESS_MAX] = {0};
+    char masks[ORD_FAST_GUESS_MAX] = {0};
+
+    if (i >= ORD_FAST_GUESSES || size > ORD_FAST_GUESS_MAX)
+        return;
+    memcpy(bytes, from, size);
+    memset(masks, 0xff, size);
+    fast->guesses[i] = (struct ord_fast_guess){
+        .bytes = {ord_fast_load(bytes), ord_fast_load(bytes + 8)},
+        .masks = {ord_fast_load(masks), ord_fast_load(masks + 8)},
+        .size = (uint8_t)size,
+        .field = (uint8_t)field,
+    };
+}
+
 enum ord_fast_field ord_fast_field_of(const char *at, size_t size)
 {
     switch (size) {

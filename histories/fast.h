@@ -19,6 +19,8 @@
 #include "histories/source.h"
 
 enum {
+    ORD_FAST_GUESSES = 16,       /* fields of an operation that are guessed */
+    ORD_FAST_GUESS_MAX = 16,     /* bytes of one */
     ORD_FAST_NAMES = 16,         /* a power of two */
     ORD_FAST_NAME_MAX = 31,      /* bytes of a name that is remembered */
     ORD_FAST_DEPTH_MAX = 6,      /* of brackets within a value */
@@ -65,6 +67,15 @@ struct ord_fast_name {
     uint16_t node;
 };
 
+/* The bytes between two values, as the last operation had them there:
+ * `, :process ` is field PROCESS. */
+struct ord_fast_guess {
+    uint64_t bytes[2];
+    uint64_t masks[2];
+    uint8_t size; /* 0: none */
+    uint8_t field;
+};
+
 struct ord_fast {
     const char *at;          /* on DONE: behind the operation */
     const char *limit;       /* see above */
@@ -78,6 +89,7 @@ struct ord_fast {
     struct ord_value *items; /* owned */
     uint32_t item_count;
     uint32_t item_room;
+    struct ord_fast_guess guesses[ORD_FAST_GUESSES]; /* by place */
     struct ord_fast_name fs[ORD_FAST_NAMES];
     struct ord_fast_name nodes[ORD_FAST_NAMES];
     /* What `limit` was computed for. */
@@ -119,6 +131,9 @@ bool ord_fast_push(struct ord_fast *fast, const struct ord_value *item);
 /* Makes a list of the items of a frame; a map's in pairs, sorted. */
 bool ord_fast_fold(struct ord_fast *fast, const struct ord_fast_frame *frame,
                    struct ord_value *out);
+/* For the next operation: field number i stands behind these bytes. */
+void ord_fast_learn(struct ord_fast *fast, unsigned i, const char *from,
+                    const char *to, enum ord_fast_field field);
 enum ord_fast_field ord_fast_field_of(const char *at, size_t size);
 /* As EDN has it: what is not of the right kind but harmless is passed over.
  * False: UNUSUAL. */
@@ -136,6 +151,25 @@ static inline uint64_t ord_fast_load(const char *at)
     memcpy(&word, at, sizeof word);
     return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? word
                                                      : __builtin_bswap64(word);
+}
+
+/* Is field number i as it was in the last operation?  Then *at moves to its
+ * value. */
+static inline bool ord_fast_guessed(const struct ord_fast *fast, unsigned i,
+                                    const char **at, enum ord_fast_field *field)
+{
+    const struct ord_fast_guess *guess;
+
+    if (i >= ORD_FAST_GUESSES || fast->limit - *at < ORD_FAST_GUESS_MAX)
+        return false;
+    guess = &fast->guesses[i];
+    if (guess->size == 0 ||
+        (((ord_fast_load(*at) ^ guess->bytes[0]) & guess->masks[0]) |
+         ((ord_fast_load(*at + 8) ^ guess->bytes[1]) & guess->masks[1])) != 0)
+        return false;
+    *at += guess->size;
+    *field = (enum ord_fast_field)guess->field;
+    return true;
 }
 
 /* The top bit of each byte below n <= 128; exact for the lowest one found. */

@@ -181,28 +181,51 @@ take_value(struct ord_fast *fast, const char **at, struct ord_value *out)
     return take_scalar(fast, at, out);
 }
 
+/* The name of field number i, and the blanks around it; *at then stands at its
+ * value, or where *is_end at the '}'. */
+static enum ord_fast_result take_name(struct ord_fast *fast, unsigned i,
+                                      const char **at,
+                                      enum ord_fast_field *field, bool *is_end)
+{
+    const char *from = *at;
+    const char *name;
+    const char *end;
+    uint64_t lines = fast->lines;
+
+    *at = skip_blank(fast, *at);
+    *is_end = **at == '}';
+    if (**at != ':')
+        return *is_end ? ORD_FAST_DONE : ORD_FAST_UNUSUAL;
+    name = *at + 1;
+    end = word_end(name);
+    *field = ord_fast_field_of(name, (size_t)(end - name));
+    *at = skip_blank(fast, end);
+    /* Without a blank behind it, the same bytes may begin another name. */
+    if (fast->lines == lines && *at > end)
+        ord_fast_learn(fast, i, from, *at, *field);
+    return ORD_FAST_DONE;
+}
+
 static enum ord_fast_result take_op(struct ord_fast *fast)
 {
     const char *at = fast->at + 1;
 
     if (at >= fast->limit)
         return ORD_FAST_MORE;
-    for (;;) {
-        const char *name;
+    for (unsigned i = 0;; i++) {
         struct ord_value value;
-        enum ord_fast_result got;
+        enum ord_fast_result got = ORD_FAST_DONE;
         enum ord_fast_field field;
+        bool is_end = false;
 
-        at = skip_blank(fast, at);
-        if (*at == '}')
+        if (ord_fast_guessed(fast, i, &at, &field))
+            at = skip_blank(fast, at);
+        else
+            got = take_name(fast, i, &at, &field, &is_end);
+        if (is_end)
             break;
-        if (*at != ':')
-            return ORD_FAST_UNUSUAL;
-        name = at + 1;
-        at = word_end(name);
-        field = ord_fast_field_of(name, (size_t)(at - name));
-        at = skip_blank(fast, at);
-        got = take_value(fast, &at, &value);
+        if (got == ORD_FAST_DONE)
+            got = take_value(fast, &at, &value);
         if (got != ORD_FAST_DONE)
             return got;
         if (!ord_fast_set(fast, field, &value))

@@ -202,33 +202,52 @@ static bool set(struct ord_fast *fast, enum ord_fast_field field,
     return ord_fast_set(fast, field, value);
 }
 
+/* Member number i from its '{' or ',' to its value. */
+static enum ord_fast_result take_member(struct ord_fast *fast, unsigned i,
+                                        const char **at,
+                                        enum ord_fast_field *field)
+{
+    const char *from = *at;
+    enum ord_fast_result got;
+    struct ord_value name;
+
+    if (++*at >= fast->limit)
+        return ORD_FAST_MORE;
+    got = take_name(fast, at, &name);
+    if (got != ORD_FAST_DONE)
+        return got;
+    if (name.count > 1 && name.as.text[0] == ':') {
+        name.as.text++;
+        name.count--;
+    }
+    *field = ord_fast_field_of(name.as.text, name.count);
+    ord_fast_learn(fast, i, from, *at, *field);
+    return ORD_FAST_DONE;
+}
+
 static enum ord_fast_result take_op(struct ord_fast *fast)
 {
     const char *at = fast->at;
+    unsigned i = 0;
 
     do {
-        enum ord_fast_result got;
+        enum ord_fast_result got = ORD_FAST_DONE;
         enum ord_fast_field field;
-        struct ord_value name;
         struct ord_value value;
 
-        if (++at >= fast->limit)
-            return ORD_FAST_MORE;
-        got = take_name(fast, &at, &name);
-        if (got != ORD_FAST_DONE)
-            return got;
-        if (name.count > 1 && name.as.text[0] == ':') {
-            name.as.text++;
-            name.count--;
-        }
-        field = ord_fast_field_of(name.as.text, name.count);
-        got = *at == '[' || *at == '{' ? take_list(fast, &at, &value)
-                                       : take_scalar(fast, &at, &value);
+        if (ord_fast_guessed(fast, i, &at, &field))
+            at = skip_blank(at);
+        else
+            got = take_member(fast, i, &at, &field);
+        if (got == ORD_FAST_DONE)
+            got = *at == '[' || *at == '{' ? take_list(fast, &at, &value)
+                                           : take_scalar(fast, &at, &value);
         if (got != ORD_FAST_DONE)
             return got;
         if (!set(fast, field, &value))
             return ORD_FAST_UNUSUAL;
         at = skip_blank(at);
+        i++;
     } while (*at == ',');
     if (*at != '}' || fast->has != ORD_FAST_HAS_ALL)
         return ORD_FAST_UNUSUAL;

@@ -74,6 +74,12 @@ static const char *pick(struct ord_rng *rng, const char *const *from)
     return from[ord_rng_below(rng, count)];
 }
 
+/* Mostly the first: what looks like the operation before is guessed. */
+static const char *gap(struct ord_rng *rng, const char *const *from)
+{
+    return ord_rng_below(rng, 4) == 0 ? pick(rng, from) : from[0];
+}
+
 static const char *const edn_values[] = {"nil",
                                          "0",
                                          "-0",
@@ -166,17 +172,15 @@ static void edn_map(struct ord_rng *rng, int process, const char *type,
     uint64_t extras = ord_rng_below(rng, 4);
 
     ord_buf_printf(out, "{:process %d", process);
-    ord_buf_printf(out, "%s:type%s%s", pick(rng, edn_gaps), pick(rng, edn_gaps),
+    ord_buf_printf(out, "%s:type%s%s", gap(rng, edn_gaps), gap(rng, edn_gaps),
                    type);
-    ord_buf_printf(out, "%s:f%s%s", pick(rng, edn_gaps), pick(rng, edn_gaps),
-                   f);
+    ord_buf_printf(out, "%s:f%s%s", gap(rng, edn_gaps), gap(rng, edn_gaps), f);
     for (uint64_t i = 0; i < extras; i++)
-        ord_buf_printf(out, "%s%s%s%s", pick(rng, edn_gaps),
+        ord_buf_printf(out, "%s%s%s%s", gap(rng, edn_gaps),
                        i == 0 ? ":value" : pick(rng, edn_keys),
-                       pick(rng, edn_gaps),
-                       maybe_bad(rng, edn_values, edn_bad));
+                       gap(rng, edn_gaps), maybe_bad(rng, edn_values, edn_bad));
     ord_buf_text(out, "}");
-    ord_buf_text(out, pick(rng, edn_gaps));
+    ord_buf_text(out, gap(rng, edn_gaps));
 }
 
 static void edn_op(struct ord_rng *rng, struct ord_buf *out)
@@ -255,18 +259,17 @@ static void json_map(struct ord_rng *rng, int process, const char *type,
     static const char *const bad[] = {"", ",\n", " x\n", NULL};
     uint64_t extras = ord_rng_below(rng, 4);
 
-    ord_buf_printf(out, "{%s\"process\"%s:%s%d%s,", pick(rng, json_gaps),
-                   pick(rng, json_gaps), pick(rng, json_gaps), process,
-                   pick(rng, json_gaps));
-    ord_buf_printf(out, "\"type\":%s,%s\"f\":%s", type, pick(rng, json_gaps),
-                   f);
+    ord_buf_printf(out, "{%s\"process\"%s:%s%d%s,", gap(rng, json_gaps),
+                   gap(rng, json_gaps), gap(rng, json_gaps), process,
+                   gap(rng, json_gaps));
+    ord_buf_printf(out, "\"type\":%s,%s\"f\":%s", type, gap(rng, json_gaps), f);
     for (uint64_t i = 0; i < extras; i++)
-        ord_buf_printf(out, ",%s\"%s\"%s:%s%s%s", pick(rng, json_gaps),
+        ord_buf_printf(out, ",%s\"%s\"%s:%s%s%s", gap(rng, json_gaps),
                        ord_rng_below(rng, 8) == 0 ? pick(rng, json_strict)
                                                   : pick(rng, json_keys),
-                       pick(rng, json_gaps), pick(rng, json_gaps),
+                       gap(rng, json_gaps), gap(rng, json_gaps),
                        maybe_bad(rng, json_values, json_bad),
-                       pick(rng, json_gaps));
+                       gap(rng, json_gaps));
     ord_buf_text(out, "}");
     ord_buf_text(out, maybe_bad(rng, ends, bad));
 }

@@ -87,6 +87,14 @@ ParameterizedTestParameters(readers, edn)
          READ0 "null}\"type\":\"info\",\"process\":0,\"f\":\"read\",\"value\":"
                "null,\"node\":\"n3\",\"error\":\"[\\\"no\\\" \\\"x\\\"]\"}",
          false},
+        /* More fields than are guessed, in the next operation again. */
+        {"{:a 1 :b 1 :c 1 :d 1 :e 1 :g 1 :h 1 :i 1 :j 1 :k 1 :l 1 :m 1 :n 1 :o "
+         "1 :p 1 :process 0 :type :invoke :f :read}\n"
+         "{:a 1 :b 1 :c 1 :d 1 :e 1 :g 1 :h 1 :i 1 :j 1 :k 1 :l 1 :m 1 :n 1 :o "
+         "1 :p 1 :process 0 :type :fail :f :read}",
+         READ0 "null}\"type\":\"fail\",\"process\":0,\"f\":\"read\","
+               "\"value\":null}",
+         false},
         {"{:process 0 :type :invoke}", "expected :f before this", true},
         {"{:type :invoke :f :read}", "expected :process before this", true},
         {"{:process 0 :type :maybe :f :read}", "a :type of :invoke", true},
