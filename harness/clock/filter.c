@@ -1,0 +1,145 @@
+/* filter.c -- what a process of a node must ask the guard for (seccomp(2)).
+ *
+ * exec, always; the clock calls unless they come from our own code or from the
+ * moved vDSO; futex and clock_nanosleep with an absolute deadline on the real
+ * clock, unless it stands in the slots, where the guard has put it right.
+ */
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/futex.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "harness/clock/clock.h"
+#include "harness/clock/page.h"
+
+#define LOAD(field)                                                            \
+    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
+#define LOAD_AT(field, more)                                                   \
+    BPF_STMT(BPF_LD | BPF_W | BPF_ABS,                                         \
+             offsetof(struct seccomp_data, field) + (more))
+#define EQUAL(value, yes, no)                                                  \
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), (yes), (no))
+#define AT_LEAST(value, yes, no)                                               \
+    BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, (value), (yes), (no))
+#define ANY_BIT(value, yes, no)                                                \
+    BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (value), (yes), (no))
+#define AND(value) BPF_STMT(BPF_ALU | BPF_AND | BPF_K, (value))
+#define END(action) BPF_STMT(BPF_RET | BPF_K, (action))
+
+#define ALLOW BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+#define ASK BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF)
+
+#define HIGH(address) ((uint32_t)((address) >> 32))
+#define LOW(address) ((uint32_t)(address))
+#define CODE_END (ORD_CLOCK_CODE + ORD_CLOCK_RANGE_SIZE)
+#define SLOTS_END (ORD_CLOCK_SLOTS + ORD_CLOCK_SLOTS_SIZE)
+
+/* Each block is for one call and ends in an answer; EQUAL's last number steps
+ * over it, to the next block. */
+#define EXEC(number) LOAD(nr), EQUAL(number, 0, 1), ASK
+
+/* From our own code: allowed. */
+#define CLOCK(number)                                                          \
+    LOAD(nr), EQUAL(number, 0, 7), LOAD_AT(instruction_pointer, 4),            \
+        EQUAL(HIGH(ORD_CLOCK_CODE), 0, 3), LOAD(instruction_pointer),          \
+        AT_LEAST(LOW(ORD_CLOCK_CODE), 0, 1), AT_LEAST(LOW(CODE_END), 0, 1),    \
+        ASK, ALLOW
+
+/* 10 statements: no deadline, or one in the slots, is allowed. */
+#define DEADLINE(argument)                                                     \
+    LOAD_AT(args[argument], 4), EQUAL(0, 0, 2), LOAD(args[argument]),          \
+        EQUAL(0, 5, 4), EQUAL(HIGH(ORD_CLOCK_SLOTS), 0, 3),                    \
+        LOAD(args[argument]), AT_LEAST(LOW(ORD_CLOCK_SLOTS), 0, 1),            \
+        AT_LEAST(LOW(SLOTS_END), 0, 1), ASK, ALLOW
+
+static const struct sock_filter program[] = {
+    LOAD(arch),
+    EQUAL(AUDIT_ARCH_X86_64, 1, 0),
+    ALLOW,
+    EXEC(SYS_execve),
+    EXEC(SYS_execveat),
+    CLOCK(SYS_clock_gettime),
+    CLOCK(SYS_gettimeofday),
+    CLOCK(SYS_time),
+    LOAD(nr),
+    EQUAL(SYS_futex, 0, 16),
+    LOAD(args[1]),
+    ANY_BIT(FUTEX_CLOCK_REALTIME, 1, 0),
+    ALLOW,
+    AND((uint32_t) ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME)),
+    EQUAL(FUTEX_WAIT_BITSET, 1, 0),
+    ALLOW,
+    DEADLINE(3),
+    LOAD(nr),
+    EQUAL(SYS_clock_nanosleep, 0, 17),
+    LOAD(args[0]),
+    EQUAL(CLOCK_REALTIME, 2, 0),
+    EQUAL(CLOCK_TAI, 1, 0),
+    ALLOW,
+    LOAD(args[1]),
+    ANY_BIT(TIMER_ABSTIME, 1, 0),
+    ALLOW,
+    DEADLINE(2),
+    ALLOW,
+};
+
+static int install(void)
+{
+    const struct sock_fprog filter = {
+        .len = (unsigned short)(sizeof program / sizeof *program),
+        .filter = (struct sock_filter *)(uintptr_t)program, /* only read */
+    };
+    const unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER |
+                                SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+    long fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &filter);
+
+    /* Without privileges only where exec gives none either. */
+    if (fd < 0 && errno == EACCES &&
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
+        fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &filter);
+    return (int)fd;
+}
+
+static bool send_fd(int socket, int fd)
+{
+    char byte = 0;
+    struct iovec data = {.iov_base = &byte, .iov_len = 1};
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct msghdr message = {.msg_iov = &data,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
+    struct cmsghdr *head;
+
+    memset(&control, 0, sizeof control);
+    head = CMSG_FIRSTHDR(&message);
+    head->cmsg_level = SOL_SOCKET;
+    head->cmsg_type = SCM_RIGHTS;
+    head->cmsg_len = CMSG_LEN(sizeof fd);
+    memcpy(CMSG_DATA(head), &fd, sizeof fd);
+    return sendmsg(socket, &message, MSG_NOSIGNAL) == 1;
+}
+
+bool ord_clock_filter(int socket)
+{
+    int listener = install();
+    bool sent = listener >= 0 && send_fd(socket, listener);
+    int error = errno;
+
+    if (listener >= 0)
+        (void)close(listener);
+    (void)close(socket);
+    errno = error;
+    return sent;
+}
