@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "harness/clock/clock.h"
 #include "harness/control/cluster.h"
 #include "harness/control/node.h"
 #include "harness/control/wire.h"
@@ -169,6 +170,19 @@ int ord_env_release(struct ord_nemesis_env *env, uint32_t fault_id,
     return thawed == 0 ? ORD_OK : actions->resume(env, thawed, err);
 }
 
+void ord_env_reset_clocks(struct ord_nemesis_env *env, uint64_t nodes)
+{
+    for (uint32_t node = 1; node <= env->node_count; node++) {
+        struct ord_clock *clock =
+            env->cluster != NULL && ord_has_node(nodes, node)
+                ? ord_node_clock(env->cluster, node)
+                : NULL;
+
+        if (clock != NULL && !ord_clock_is_true(clock))
+            ord_clock_reset(clock);
+    }
+}
+
 int ord_env_reset(struct ord_nemesis_env *env, struct ord_err *err)
 {
     const struct ord_node_actions *actions = ord_env_actions(env);
@@ -183,6 +197,7 @@ int ord_env_reset(struct ord_nemesis_env *env, struct ord_err *err)
         ord_wire_clear_all(wire);
         note(ord_wire_commit(wire, &one), &one, &first, err);
     }
+    ord_env_reset_clocks(env, ord_all_nodes(env->node_count));
     frozen = actions->paused(env);
     if (frozen != 0)
         note(actions->resume(env, frozen, &one), &one, &first, err);

@@ -71,8 +71,11 @@ int ord_env_claim(struct ord_nemesis_env *env, uint32_t fault_id, bool is_down,
  * down.  Idempotent; never stops early: the first error is returned. */
 int ord_env_release(struct ord_nemesis_env *env, uint32_t fault_id,
                     bool is_down, uint64_t nodes, struct ord_err *err);
-/* Forgets all claims, thaws and starts every node, clears every overlay of the
- * wire.  Never stops early: the first error is returned. */
+/* Every clock of these nodes that is not the host's is set right. */
+void ord_env_reset_clocks(struct ord_nemesis_env *env, uint64_t nodes);
+/* Forgets all claims, sets clocks right, thaws and starts every node, clears
+ * every overlay of the wire.  Never stops early: the first error is returned.
+ */
 int ord_env_reset(struct ord_nemesis_env *env, struct ord_err *err);
 
 #endif

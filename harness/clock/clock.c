@@ -115,7 +115,7 @@ void ord_clock_jump_mono(struct ord_clock *clock, int64_t by_ns)
 void ord_clock_drift(struct ord_clock *clock, int64_t rate_ppm)
 {
     struct ord_clock_bank bank = next_bank(clock);
-    int64_t rate = (int64_t)(((ord_wide)rate_ppm << 32) / PPM);
+    int64_t rate = (int64_t)((ord_wide)rate_ppm * (INT64_C(1) << 32) / PPM);
 
     ORD_ASSERT(rate_ppm >= -900000);
     ORD_ASSERT(rate_ppm <= 10000000);
@@ -157,6 +157,15 @@ struct ord_clock_offset ord_clock_offset(const struct ord_clock *clock)
         .mono_ns = ord_clock_skew(clock->page, index, ORD_CLOCK_MONO,
                                   host_ns(ORD_CLOCK_MONO)),
     };
+}
+
+bool ord_clock_is_true(const struct ord_clock *clock)
+{
+    const struct ord_clock_bank *bank =
+        &clock->page->banks[index_of(clock) % ORD_CLOCK_BANKS];
+
+    return bank->real.offset_ns == 0 && bank->real.rate_q32 == 0 &&
+           bank->mono.rate_q32 == 0 && bank->strobe_period_ns == 0;
 }
 
 bool ord_clock_is_seen(const struct ord_clock *clock)

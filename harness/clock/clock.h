@@ -56,6 +56,8 @@ struct ord_clock_offset {
     int64_t mono_ns;
 };
 struct ord_clock_offset ord_clock_offset(const struct ord_clock *clock);
+/* Does the real clock show the host's time, and both run at its speed? */
+bool ord_clock_is_true(const struct ord_clock *clock);
 /* Has some process read the time since the last change? */
 bool ord_clock_is_seen(const struct ord_clock *clock);
 

@@ -91,20 +91,39 @@ static const struct sock_filter program[] = {
     ALLOW,
 };
 
+#define FILTER_FLAGS                                                           \
+    (SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)
+
+int ord_clock_probe(struct ord_err *err)
+{
+#if !defined(__x86_64__)
+    return ord_fail(err, ORD_EDENIED,
+                    "clocks of nodes are there for x86-64 only");
+#endif
+    /* A kernel that knows the flags misses the filter: EFAULT. */
+    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, FILTER_FLAGS, NULL) ==
+            -1 &&
+        errno == EFAULT)
+        return ORD_OK;
+    return ord_fail(err, ORD_EDENIED,
+                    "clocks of nodes need a kernel with seccomp user "
+                    "notification (Linux 5.19 or newer)");
+}
+
 static int install(void)
 {
     const struct sock_fprog filter = {
         .len = (unsigned short)(sizeof program / sizeof *program),
         .filter = (struct sock_filter *)(uintptr_t)program, /* only read */
     };
-    const unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER |
-                                SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
-    long fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &filter);
+    long fd =
+        syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, FILTER_FLAGS, &filter);
 
     /* Without privileges only where exec gives none either. */
     if (fd < 0 && errno == EACCES &&
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
-        fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &filter);
+        fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, FILTER_FLAGS,
+                     &filter);
     return (int)fd;
 }
 

@@ -262,8 +262,8 @@ static int64_t host_deadline(const struct guard *guard, int64_t deadline_ns)
     uint32_t index = atomic_load_explicit(&page->index, memory_order_acquire);
     const struct ord_clock_law *law =
         &page->banks[index % ORD_CLOCK_BANKS].real;
-    ord_wide gone = (ord_wide)(deadline_ns - law->from_ns - law->offset_ns)
-                    << 32;
+    ord_wide gone = (ord_wide)(deadline_ns - law->from_ns - law->offset_ns) *
+                    (INT64_C(1) << 32);
 
     return law->from_ns +
            (int64_t)(gone / ((INT64_C(1) << 32) + law->rate_q32));

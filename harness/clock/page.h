@@ -86,7 +86,7 @@ static inline int64_t ord_clock_under(const struct ord_clock_law *law,
 }
 
 static inline int64_t ord_clock_strobed(const struct ord_clock_bank *bank,
-                                       int64_t time_ns)
+                                        int64_t time_ns)
 {
     if (bank->strobe_period_ns <= 0 || time_ns < bank->strobe_from_ns ||
         time_ns >= bank->strobe_until_ns)

@@ -21,6 +21,8 @@ struct ord_child_spec {
     int out_fd;              /* borrowed; -1: /dev/null */
     int err_fd;              /* borrowed; -1: /dev/null */
     int net_fd;              /* a network namespace to enter; -1: ours */
+    const int *clock_socket; /* to the guard of its clock (harness/clock);
+                                NULL: it reads the host's */
 };
 
 struct ord_child {

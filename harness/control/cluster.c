@@ -87,6 +87,16 @@ static int check(const struct ord_cluster_config *config, struct ord_err *err)
     return ORD_OK;
 }
 
+static int open_clocks(struct ord_cluster *cluster, struct ord_err *err)
+{
+    int rc = ord_clock_probe(err);
+
+    cluster->has_clocks = true;
+    for (uint32_t i = 1; rc == ORD_OK && i <= cluster->node_count; i++)
+        rc = ord_clock_open(&cluster->clocks[i], err);
+    return rc;
+}
+
 static int fill(struct ord_cluster *cluster,
                 const struct ord_cluster_config *config, struct ord_err *err)
 {
@@ -101,8 +111,12 @@ static int fill(struct ord_cluster *cluster,
     (void)snprintf(cluster->run_dir, sizeof cluster->run_dir, "%s",
                    config->run_dir);
     for (uint32_t i = 0; i < ORD_PORTS_MAX; i++) {
-        cluster->handles[i] = (struct ord_node_handle){
-            .pidfd = -1, .socket = -1, .log_fd = -1, .pipe_fd = -1};
+        cluster->handles[i] = (struct ord_node_handle){.pidfd = -1,
+                                                       .socket = -1,
+                                                       .log_fd = -1,
+                                                       .pipe_fd = -1,
+                                                       .guard = ORD_CHILD_NONE};
+        cluster->clocks[i] = ORD_CLOCK_NONE;
         cluster->uplinks.port_fds[i] = cluster->uplinks.net_fds[i] = -1;
     }
     cluster->shared = mmap(NULL, shared_size(cluster), PROT_READ | PROT_WRITE,
@@ -114,6 +128,8 @@ static int fill(struct ord_cluster *cluster,
     rc = name_nodes(cluster, err);
     if (rc == ORD_OK)
         rc = write_hosts(cluster, err);
+    if (rc == ORD_OK && config->has_clocks)
+        rc = open_clocks(cluster, err);
     if (rc == ORD_OK)
         rc = ord_wire_new(cluster->node_count + 1, config->seed, &cluster->wire,
                           err);
@@ -153,6 +169,8 @@ void ord_cluster_close(struct ord_cluster **cluster)
     ord_wire_free(&c->wire);
     for (uint32_t i = 0; i < ORD_PORTS_MAX; i++)
         free(c->logs[i]);
+    for (uint32_t i = 0; i < ORD_PORTS_MAX; i++)
+        ord_clock_close(&c->clocks[i]);
     if (c->shared != NULL)
         (void)munmap(c->shared, shared_size(c));
     if (c->event_fd >= 0)
@@ -160,6 +178,13 @@ void ord_cluster_close(struct ord_cluster **cluster)
     if (c->pending_fd >= 0)
         (void)close(c->pending_fd);
     free(c);
+}
+
+struct ord_clock *ord_node_clock(struct ord_cluster *cluster, uint32_t node)
+{
+    ORD_ASSERT(node >= 1);
+    ORD_ASSERT(node <= cluster->node_count);
+    return cluster->has_clocks ? &cluster->clocks[node] : NULL;
 }
 
 uint32_t ord_cluster_node_count(const struct ord_cluster *cluster)

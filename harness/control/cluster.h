@@ -36,9 +36,11 @@ struct ord_cluster_config {
     uint64_t capture_size_max; /* bytes; 0: 256 MiB */
     uint32_t tcp_rto_max_ms;   /* 0: the kernel's 120 s; else at least 1000 */
     uint64_t log_size_max;     /* bytes per node's log; 0: 64 MiB */
+    bool has_clocks; /* every node has a clock of its own (harness/clock) */
 };
 
 struct ord_cluster;
+struct ord_clock; /* harness/clock/clock.h */
 
 /* Builds the network and forks the switch: some 10 ms for 5 nodes.  Call it
  * as PID 1 of a sandbox.  ORD_EUSAGE elsewhere or for a bad config,
@@ -55,6 +57,8 @@ struct ord_wire *ord_cluster_wire(struct ord_cluster *cluster); /* lent */
 /* "n3" and "10.77.0.13"; lent.  Node 0 is "clients", "10.77.0.1". */
 const char *ord_node_name(const struct ord_cluster *cluster, uint32_t node);
 const char *ord_node_ip(const struct ord_cluster *cluster, uint32_t node);
+/* The node's clock, lent, for the operator; NULL: it has the host's. */
+struct ord_clock *ord_node_clock(struct ord_cluster *cluster, uint32_t node);
 const char *ord_node_log(const struct ord_cluster *cluster, uint32_t node);
 
 /* Readable once the switch has died (a pidfd, lent): the run is worthless. */

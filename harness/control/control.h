@@ -14,6 +14,8 @@
 #include <sys/types.h>
 
 #include "harness/base/file.h"
+#include "harness/clock/clock.h"
+#include "harness/control/child.h"
 #include "harness/control/cluster.h"
 #include "harness/control/node.h"
 #include "harness/control/uplink.h"
@@ -58,8 +60,9 @@ struct ord_node_shared {
 struct ord_node_handle {
     pid_t pid; /* of its init; 0: there is none */
     int pidfd;
-    int socket;     /* orders out, reports in */
-    int log_fd;     /* the log file */
+    int socket;             /* orders out, reports in */
+    int log_fd;             /* the log file */
+    struct ord_child guard; /* of its clock */
     int pipe_fd;    /* what the node still had to say when it was killed */
     bool is_ending; /* its main program's end is our doing */
 };
@@ -75,6 +78,8 @@ struct ord_cluster {
     char *logs[ORD_PORTS_MAX];      /* owned */
     struct ord_wire *wire;          /* owned */
     struct ord_node_shared *shared; /* owned; mapped */
+    bool has_clocks;
+    struct ord_clock clocks[ORD_PORTS_MAX]; /* by node; owned */
 
     struct ord_event events[ORD_EVENTS_MAX]; /* a ring */
     uint32_t event_first;

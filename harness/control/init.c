@@ -84,11 +84,18 @@ static int start_main(struct init *init, struct ord_err *err)
         .out_fd = config->pipe_fds[1],
         .err_fd = config->pipe_fds[1],
         .net_fd = -1,
+        .clock_socket =
+            config->clock_socket >= 0 ? &config->clock_socket : NULL,
     };
+    int rc;
 
     if (enter_node(config, err) != ORD_OK || open_signals(init, err) != ORD_OK)
         return err->rc;
-    return ord_child_spawn(&spec, &init->main, err);
+    rc = ord_child_spawn(&spec, &init->main, err);
+    /* The program has its own: the guard ends when nobody is left to send. */
+    if (config->clock_socket >= 0)
+        (void)close(config->clock_socket);
+    return rc;
 }
 
 bool ord_log_drain(int pipe_fd, int log_fd, uint64_t size_max)
@@ -310,8 +317,9 @@ _Noreturn void ord_init_run(const struct ord_init_config *config)
 {
     struct init init = {.config = config, .main = ORD_CHILD_NONE};
     struct ord_report started = {.kind = ORD_REPORT_STARTED};
-    const int keep[] = {config->net_fd, config->socket, config->log_fd,
-                        config->pipe_fds[0], config->pipe_fds[1]};
+    const int keep[] = {config->net_fd,      config->socket,
+                        config->log_fd,      config->pipe_fds[0],
+                        config->pipe_fds[1], config->clock_socket};
     char name[16];
 
     ord_proc_reset_signals();

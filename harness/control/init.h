@@ -48,7 +48,8 @@ struct ord_init_config {
     int net_fd;
     int socket;
     int log_fd;
-    int pipe_fds[2]; /* the program writes [1], init reads [0] */
+    int clock_socket; /* to the guard of its clock; -1: it has none */
+    int pipe_fds[2];  /* the program writes [1], init reads [0] */
     uint64_t log_size_max;
 };
 

@@ -62,6 +62,7 @@ static void handle_close(struct ord_node_handle *handle)
             (void)close(*fds[i]);
         *fds[i] = -1;
     }
+    ord_child_kill(&handle->guard);
     handle->pid = 0;
     handle->is_ending = false;
 }
@@ -218,6 +219,45 @@ static bool await_report(struct ord_cluster *cluster, uint32_t node,
     }
 }
 
+/* The guard of a node's clock sees the node's processes from outside, so what
+ * stops them all does not stop it.  *init_end is for the node's init. */
+static int start_guard(struct ord_cluster *cluster, uint32_t node,
+                       int *init_end, struct ord_err *err)
+{
+    const struct ord_clock *clock = &cluster->clocks[node];
+    struct ord_node_handle *handle = &cluster->handles[node];
+    int parent_pidfd = pidfd_open(getpid(), 0);
+    int sockets[2] = {-1, -1};
+    pid_t pid = -1;
+
+    if (parent_pidfd >= 0 &&
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) == 0)
+        pid = fork();
+    if (pid == 0) {
+        const int keep[] = {clock->fd, sockets[0], parent_pidfd};
+
+        (void)setpgid(0, 0);
+        ord_proc_reset_signals();
+        ord_proc_die_with(parent_pidfd);
+        ord_proc_close_others(keep, sizeof keep / sizeof *keep);
+        ord_clock_guard(clock, sockets[0], parent_pidfd);
+        _exit(0);
+    }
+    if (pid < 0)
+        (void)ord_fail_errno(err, "the guard of its clock");
+    if (parent_pidfd >= 0)
+        (void)close(parent_pidfd);
+    if (sockets[0] >= 0)
+        (void)close(sockets[0]);
+    if (pid < 0 && sockets[1] >= 0)
+        (void)close(sockets[1]);
+    if (pid < 0)
+        return err->rc;
+    handle->guard = (struct ord_child){.pid = pid, .pidfd = pidfd_open(pid, 0)};
+    *init_end = sockets[1];
+    return ORD_OK;
+}
+
 static int make_init(struct ord_cluster *cluster, uint32_t node,
                      struct ord_init_config *init, struct ord_err *err)
 {
@@ -264,6 +304,7 @@ static int sandbox_start(struct ord_cluster *cluster, uint32_t node,
         .hosts_path = hosts,
         .command = command,
         .net_fd = cluster->uplinks.net_fds[node],
+        .clock_socket = -1,
         .pipe_fds = {-1, -1},
         .log_size_max = cluster->log_size_max,
     };
@@ -272,8 +313,13 @@ static int sandbox_start(struct ord_cluster *cluster, uint32_t node,
     int rc = ord_path_join(hosts, cluster->run_dir, "hosts", err);
 
     ORD_ASSERT(handle->pid == 0);
+    ord_child_kill(&handle->guard);
+    if (rc == ORD_OK && cluster->has_clocks)
+        rc = start_guard(cluster, node, &init.clock_socket, err);
     if (rc == ORD_OK)
         rc = make_init(cluster, node, &init, err);
+    if (init.clock_socket >= 0)
+        (void)close(init.clock_socket);
     if (init.pipe_fds[1] >= 0)
         (void)close(init.pipe_fds[1]);
     if (rc == ORD_OK && !await_report(cluster, node, ORD_REPORT_STARTED,

@@ -227,6 +227,15 @@ static int watch(struct conductor *c, int fd, uint32_t tag, struct ord_err *err)
     return ORD_OK;
 }
 
+static bool has_fault(const struct ord_cell *cell, const char *name)
+{
+    for (uint32_t i = 0; i < cell->entry_count; i++) {
+        if (strcmp(cell->entries[i].fault, name) == 0)
+            return true;
+    }
+    return false;
+}
+
 static int open_cluster(struct conductor *c, struct ord_err *err)
 {
     char nodes[ORD_PATH_MAX];
@@ -235,6 +244,7 @@ static int open_cluster(struct conductor *c, struct ord_err *err)
         .node_count = c->cell->node_count,
         .seed = c->cell->seed,
         .run_dir = nodes,
+        .has_clocks = has_fault(c->cell, "clock"),
     };
     int rc = ord_path_join(nodes, c->config->dir, "nodes", err);
 

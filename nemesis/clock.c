@@ -1,0 +1,300 @@
+/* clock.c -- a node's clock is wrong: it jumps, drifts, or strobes.
+ *
+ * Inject: one store into the page that the node's processes read their clocks
+ * by (harness/clock); children and programs started later read it, too.
+ * Heal: the real clock is set right, as by an operator with `date`; monotonic
+ * time keeps what a drift has given it, and so never steps back.
+ * Took hold: some process of the node has read the time since, and the clock
+ * is off by what was asked for.
+ * Models: a step by a time service or by hand, a bad crystal, a virtual
+ * machine that is moved, a server whose clock jumps to and fro.
+ * Two clock faults in force on one node: the heal of either sets it right.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/base/clock.h"
+#include "harness/base/json.h"
+#include "harness/clock/clock.h"
+#include "harness/control/cluster.h"
+#include "harness/control/node.h"
+#include "nemesis/env.h"
+#include "nemesis/registry.h"
+#include "nemesis/who.h"
+
+enum kind { JUMP, DRIFT, STROBE };
+
+static const char *const kinds[] = {"jump", "drift", "strobe", NULL};
+
+static const int64_t day_ns = 86400 * ORD_S;
+static const int64_t tolerance_ns = 5 * ORD_MS;
+
+struct skew { /* an entry's parameters, understood */
+    uint32_t kind;
+    int64_t by_ns;
+    bool is_either; /* "+-": the sign is the seed's */
+    int64_t rate_ppm;
+    int64_t period_ns;
+};
+
+struct moment { /* of one node */
+    struct ord_clock_offset offset;
+    int64_t at_ns;
+};
+
+struct skewed {
+    uint64_t ran;
+    struct skew skew;
+    struct moment before[ORD_NODES_MAX + 1];
+};
+
+/* "30s", "-2m", "+-500ms": at most 30 days. */
+static int parse_by(const char *text, struct skew *out, struct ord_err *err)
+{
+    bool is_negative = text[0] == '-';
+    int64_t ns = 0;
+
+    out->is_either = strncmp(text, "+-", 2) == 0;
+    text += out->is_either ? 2 : is_negative || text[0] == '+';
+    if (ord_duration_parse(ord_bytes_of(text), &ns, err) != ORD_OK)
+        return ord_wrap(err, "by");
+    if (ns == 0)
+        return ord_fail(err, ORD_EUSAGE, "by: expected more than nothing");
+    out->by_ns = is_negative ? -ns : ns;
+    return ORD_OK;
+}
+
+/* "5%", "-0.5%": the clock gains or loses that much. */
+static int parse_rate(const char *text, struct skew *out, struct ord_err *err)
+{
+    size_t size = strlen(text);
+    struct ord_json json = {.at = text + (text[0] == '+'),
+                            .end = text + size - (size > 0)};
+    double percent = 0;
+
+    if (size < 2 || text[size - 1] != '%' || !ord_json_real(&json, &percent) ||
+        !ord_json_done(&json) || percent < -90 || percent > 1000 ||
+        percent == 0)
+        return ord_fail(err, ORD_EUSAGE,
+                        "rate: %s: expected -90%% to 1000%%, as 5%% or -0.1%%, "
+                        "and not 0%%",
+                        text);
+    out->rate_ppm = (int64_t)(percent * 10000);
+    return ORD_OK;
+}
+
+static int read_skew(const struct ord_nemesis_ops *ops,
+                     const struct ord_fault_param *params, uint32_t count,
+                     struct skew *out, struct ord_err *err)
+{
+    const char *period = ord_fault_param(ops, params, count, "period");
+    int rc =
+        ord_parse_choice("kind", ord_fault_param(ops, params, count, "kind"),
+                         kinds, &out->kind, err);
+
+    if (rc == ORD_OK)
+        rc = parse_by(ord_fault_param(ops, params, count, "by"), out, err);
+    if (rc == ORD_OK)
+        rc = parse_rate(ord_fault_param(ops, params, count, "rate"), out, err);
+    if (rc == ORD_OK && ord_duration_parse(ord_bytes_of(period),
+                                           &out->period_ns, err) != ORD_OK)
+        rc = ord_wrap(err, "period");
+    if (rc == ORD_OK && (out->period_ns < ORD_MS || out->period_ns > day_ns))
+        rc = ord_fail(err, ORD_EUSAGE, "period: %s: expected 1ms to 24h",
+                      period);
+    return rc;
+}
+
+static int clock_check(const struct ord_nemesis_entry *entry,
+                       uint32_t node_count, struct ord_err *err)
+{
+    struct skew skew = {0};
+    int rc = read_skew(ord_nemesis_find(entry->fault), entry->params,
+                       entry->param_count, &skew, err);
+
+    return rc == ORD_OK ? ord_who_check(entry, node_count, err) : rc;
+}
+
+static void sign(struct skew *skew, uint64_t seed)
+{
+    struct ord_rng rng = ord_rng_stream(seed, "clock", 0);
+
+    if (!skew->is_either)
+        return;
+    if (ord_rng_below(&rng, 2) == 1)
+        skew->by_ns = -skew->by_ns;
+}
+
+static int skew_of(const struct ord_fault *fault, struct skew *out,
+                   struct ord_err *err)
+{
+    int rc = read_skew(fault->ops, fault->params, fault->param_count, out, err);
+
+    if (rc == ORD_OK)
+        sign(out, fault->seed);
+    return rc;
+}
+
+static void print_ms(int64_t time_ns, char out[32])
+{
+    snprintf(out, 32, "%+.3f s", (double)time_ns / (double)ORD_S);
+}
+
+static int clock_resolve(struct ord_fault *fault, uint32_t node_count,
+                         uint32_t primary, struct ord_err *err)
+{
+    struct skew skew = {0};
+    char by[32];
+    char text[96];
+
+    if (skew_of(fault, &skew, err) != ORD_OK ||
+        ord_who_resolve(fault, node_count, primary, err) != ORD_OK)
+        return err->rc;
+    print_ms(skew.by_ns, by);
+    if (skew.kind == DRIFT)
+        snprintf(text, sizeof text, "drift %+.4g%% ",
+                 (double)skew.rate_ppm / 10000);
+    else if (skew.kind == STROBE)
+        snprintf(text, sizeof text, "strobe %s every %.0f ms ", by,
+                 (double)skew.period_ns / (double)ORD_MS);
+    else
+        snprintf(text, sizeof text, "jump %s ", by);
+    ord_fault_say(fault, text, fault->nodes, "");
+    return ORD_OK;
+}
+
+static void apply(struct ord_clock *clock, const struct skew *skew)
+{
+    switch ((enum kind)skew->kind) {
+    case JUMP:
+        ord_clock_jump(clock, skew->by_ns);
+        return;
+    case DRIFT:
+        ord_clock_drift(clock, skew->rate_ppm);
+        return;
+    case STROBE:
+        ord_clock_strobe(clock, skew->by_ns, skew->period_ns, day_ns);
+        return;
+    }
+}
+
+static int clock_inject(struct ord_nemesis_env *env,
+                        struct ord_fault_state *state, struct ord_err *err)
+{
+    struct skewed *skewed = ord_arena_zalloc(state->arena, 1, sizeof *skewed);
+
+    ORD_ASSERT(state->fault->nodes != 0);
+    if (skewed == NULL)
+        return ord_fail(err, ORD_ENOMEM, "clock: no memory");
+    if (skew_of(state->fault, &skewed->skew, err) != ORD_OK)
+        return err->rc;
+    skewed->ran = ord_env_actions(env)->running(env) & state->fault->nodes;
+    state->before = skewed;
+    for (uint32_t node = 1; node <= env->node_count; node++) {
+        struct ord_clock *clock;
+
+        if (!ord_has_node(state->fault->nodes, node))
+            continue;
+        clock = ord_node_clock(env->cluster, node);
+        if (clock == NULL)
+            return ord_fail(err, ORD_EUSAGE,
+                            "clock: the nodes run by the host's clock");
+        apply(clock, &skewed->skew);
+        skewed->before[node] = (struct moment){
+            .offset = ord_clock_offset(clock), .at_ns = ord_now_ns()};
+    }
+    return ORD_OK;
+}
+
+static int clock_heal(struct ord_nemesis_env *env,
+                      struct ord_fault_state *state, struct ord_err *err)
+{
+    (void)err;
+    ord_env_reset_clocks(env, state->fault->nodes);
+    return ORD_OK;
+}
+
+/* Is the clock off by what was asked for? Sets what it is off by. */
+static bool is_off(const struct skewed *skewed, const struct moment *before,
+                   struct ord_clock_offset now, char out[64])
+{
+    double gained;
+    double lasted;
+
+    if (skewed->skew.kind != DRIFT) {
+        print_ms(skewed->skew.by_ns, out);
+        return skewed->skew.kind == STROBE ||
+               llabs(now.real_ns - before->offset.real_ns) <= tolerance_ns;
+    }
+    gained = (double)(now.mono_ns - before->offset.mono_ns);
+    /* The host's time that has passed, from ours: the same clock. */
+    lasted = (double)(ord_now_ns() - before->at_ns);
+    if (lasted <= 0)
+        return false;
+    snprintf(out, 64, "%+.4g%% over %.1f s", 100 * gained / lasted,
+             lasted / (double)ORD_S);
+    return fabs(gained / lasted * 1e6 - (double)skewed->skew.rate_ppm) <
+           fabs((double)skewed->skew.rate_ppm) / 100 + 10;
+}
+
+static int clock_took_hold(struct ord_nemesis_env *env,
+                           struct ord_fault_state *state, bool *held,
+                           struct ord_buf *evidence, struct ord_err *err)
+{
+    const struct skewed *skewed = state->before;
+    const char *comma = "";
+
+    (void)err;
+    *held = false;
+    if (skewed == NULL || skewed->ran == 0) {
+        ord_buf_text(evidence, "none of its nodes was running");
+        return ORD_OK;
+    }
+    for (uint32_t node = 1; node <= env->node_count; node++) {
+        const struct ord_clock *clock;
+        char off[64] = "";
+        bool is_read;
+
+        if (!ord_has_node(skewed->ran, node))
+            continue;
+        clock = ord_node_clock(env->cluster, node);
+        is_read = ord_clock_is_seen(clock);
+        if (is_off(skewed, &skewed->before[node], ord_clock_offset(clock),
+                   off) &&
+            is_read)
+            *held = true;
+        ord_buf_printf(
+            evidence, "%s%s: %s, %s", comma, ord_node_name(env->cluster, node),
+            off, is_read ? "read by its processes" : "nobody has read it");
+        comma = "; ";
+    }
+    return ORD_OK;
+}
+
+static const struct ord_fault_spec clock_params[] = {
+    {"kind", "jump",
+     "jump (the real clock steps) | drift (real and monotonic clock run at "
+     "another speed) | strobe (the real clock steps to and fro)"},
+    {"by", "+-30s", "jump, strobe: how far, as 30s, -2m; +-: the seed's sign"},
+    {"rate", "10%", "drift: gain or loss, -90% to 1000%"},
+    {"period", "200ms",
+     "strobe: half of it right, half of it wrong; 1ms to "
+     "24h"},
+    ORD_WHO_PARAM,
+    {NULL, NULL, NULL},
+};
+
+const struct ord_nemesis_ops ord_nemesis_clock = {
+    .name = "clock",
+    .about = "a node's clock jumps, drifts or strobes, for every process of it",
+    .params = clock_params,
+    .check = clock_check,
+    .plan = ord_who_plan,
+    .needs_primary = ord_who_needs_primary,
+    .resolve = clock_resolve,
+    .inject = clock_inject,
+    .heal = clock_heal,
+    .took_hold = clock_took_hold,
+};
