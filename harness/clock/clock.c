@@ -8,9 +8,11 @@
 #include "harness/base/clock.h"
 #include "harness/clock/page.h"
 
-enum { PPM = 1000000 };
+enum { PPM = 1000000, TRIES_MAX = 1000 };
 
-static const int64_t ahead_ns = 1 * ORD_MS; /* a new law begins so far ahead */
+/* A new law begins so far ahead.  Were it published after it has begun, a
+ * process could see its clock step: so no less than half of it may be left. */
+static const int64_t ahead_ns = 4 * ORD_MS;
 
 int ord_clock_open(struct ord_clock *clock, struct ord_err *err)
 {
@@ -77,74 +79,91 @@ static struct ord_clock_law continued(const struct ord_clock *clock,
                                   .rate_q32 = law->rate_q32};
 }
 
-static struct ord_clock_bank next_bank(const struct ord_clock *clock)
-{
-    return (struct ord_clock_bank){
-        .real = continued(clock, ORD_CLOCK_REAL),
-        .mono = continued(clock, ORD_CLOCK_MONO),
-    };
-}
+/* What a change does to the bank that goes on as before. */
+typedef void alter(struct ord_clock_bank *bank, const int64_t how[3]);
 
 /* One store puts it in force.  It returns once the laws have begun, so that
  * the bank before is never needed for longer than until the next change. */
-static void change(struct ord_clock *clock, const struct ord_clock_bank *bank)
+static void change(struct ord_clock *clock, alter *alter, const int64_t how[3])
 {
     uint32_t index = index_of(clock) + 1;
+    struct ord_clock_bank *bank = &clock->page->banks[index % ORD_CLOCK_BANKS];
 
-    clock->page->banks[index % ORD_CLOCK_BANKS] = *bank;
+    for (int i = 0; i < TRIES_MAX; i++) { /* until nobody held us up */
+        *bank = (struct ord_clock_bank){
+            .real = continued(clock, ORD_CLOCK_REAL),
+            .mono = continued(clock, ORD_CLOCK_MONO),
+        };
+        alter(bank, how);
+        if (bank->mono.from_ns - host_ns(ORD_CLOCK_MONO) > ahead_ns / 2)
+            break;
+    }
     atomic_store_explicit(&clock->page->index, index, memory_order_release);
     pause_ns(ahead_ns + ahead_ns / 4);
 }
 
+static void alter_real(struct ord_clock_bank *bank, const int64_t how[3])
+{
+    bank->real.offset_ns += how[0];
+}
+
 void ord_clock_jump(struct ord_clock *clock, int64_t by_ns)
 {
-    struct ord_clock_bank bank = next_bank(clock);
+    change(clock, alter_real, (const int64_t[3]){by_ns});
+}
 
-    bank.real.offset_ns += by_ns;
-    change(clock, &bank);
+static void alter_mono(struct ord_clock_bank *bank, const int64_t how[3])
+{
+    bank->mono.offset_ns += how[0];
 }
 
 void ord_clock_jump_mono(struct ord_clock *clock, int64_t by_ns)
 {
-    struct ord_clock_bank bank = next_bank(clock);
+    change(clock, alter_mono, (const int64_t[3]){by_ns});
+}
 
-    bank.mono.offset_ns += by_ns;
-    change(clock, &bank);
+static void alter_rate(struct ord_clock_bank *bank, const int64_t how[3])
+{
+    bank->real.rate_q32 = how[0];
+    bank->mono.rate_q32 = how[0];
 }
 
 void ord_clock_drift(struct ord_clock *clock, int64_t rate_ppm)
 {
-    struct ord_clock_bank bank = next_bank(clock);
     int64_t rate = (int64_t)((ord_wide)rate_ppm * (INT64_C(1) << 32) / PPM);
 
     ORD_ASSERT(rate_ppm >= -900000);
     ORD_ASSERT(rate_ppm <= 10000000);
-    bank.real.rate_q32 = rate;
-    bank.mono.rate_q32 = rate;
-    change(clock, &bank);
+    change(clock, alter_rate, (const int64_t[3]){rate});
+}
+
+static void alter_strobe(struct ord_clock_bank *bank, const int64_t how[3])
+{
+    bank->strobe_from_ns = bank->real.from_ns;
+    bank->strobe_until_ns = bank->real.from_ns + how[2];
+    bank->strobe_period_ns = how[1];
+    bank->strobe_delta_ns = how[0];
 }
 
 void ord_clock_strobe(struct ord_clock *clock, int64_t delta_ns,
                       int64_t period_ns, int64_t for_ns)
 {
-    struct ord_clock_bank bank = next_bank(clock);
-
     ORD_ASSERT(period_ns > 0);
-    bank.strobe_from_ns = bank.real.from_ns;
-    bank.strobe_until_ns = bank.real.from_ns + for_ns;
-    bank.strobe_period_ns = period_ns;
-    bank.strobe_delta_ns = delta_ns;
-    change(clock, &bank);
+    change(clock, alter_strobe,
+           (const int64_t[3]){delta_ns, period_ns, for_ns});
+}
+
+static void alter_back(struct ord_clock_bank *bank, const int64_t how[3])
+{
+    (void)how;
+    bank->real.offset_ns = 0;
+    bank->real.rate_q32 = 0;
+    bank->mono.rate_q32 = 0;
 }
 
 void ord_clock_reset(struct ord_clock *clock)
 {
-    struct ord_clock_bank bank = next_bank(clock);
-
-    bank.real.offset_ns = 0;
-    bank.real.rate_q32 = 0;
-    bank.mono.rate_q32 = 0;
-    change(clock, &bank);
+    change(clock, alter_back, (const int64_t[3]){0});
 }
 
 struct ord_clock_offset ord_clock_offset(const struct ord_clock *clock)

@@ -35,7 +35,7 @@ struct ord_clock {
 int ord_clock_open(struct ord_clock *clock, struct ord_err *err);
 void ord_clock_close(struct ord_clock *clock);
 
-/* Each change takes some 2 ms, in force a moment before it returns, for all
+/* Each change takes some 5 ms, in force a moment before it returns, for all
  * processes at once.  Rates are in parts per million, from -900000 (a tenth of
  * the speed) to 10000000 (eleven times).  For one thread. */
 void ord_clock_jump(struct ord_clock *clock, int64_t by_ns);
