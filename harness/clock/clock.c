@@ -80,11 +80,12 @@ static struct ord_clock_law continued(const struct ord_clock *clock,
 }
 
 /* What a change does to the bank that goes on as before. */
-typedef void alter(struct ord_clock_bank *bank, const int64_t how[3]);
+typedef void alteration(struct ord_clock_bank *bank, const int64_t how[3]);
 
 /* One store puts it in force.  It returns once the laws have begun, so that
  * the bank before is never needed for longer than until the next change. */
-static void change(struct ord_clock *clock, alter *alter, const int64_t how[3])
+static void change(struct ord_clock *clock, alteration *alter,
+                   const int64_t how[3])
 {
     uint32_t index = index_of(clock) + 1;
     struct ord_clock_bank *bank = &clock->page->banks[index % ORD_CLOCK_BANKS];
