@@ -196,6 +196,8 @@ struct ord_block {
 /* What bytes begin with: a whole block with good checksums.  False: it is
  * none (block is undefined then). */
 bool ord_block_open(struct ord_bytes bytes, struct ord_block *block);
+/* Whether all its columns together fit into so much memory. */
+bool ord_block_fits(const struct ord_block *block, size_t size_max);
 /* Finds the columns again; nothing is checked that open has checked. */
 void ord_block_columns(const unsigned char *at,
                        struct ord_column columns[ORD_COLUMN_COUNT]);

@@ -96,6 +96,20 @@ bool ord_block_open(struct ord_bytes bytes, struct ord_block *block)
     return true;
 }
 
+bool ord_block_fits(const struct ord_block *block, size_t size_max)
+{
+    uint64_t size = 0;
+
+    for (int c = 0; c < ORD_COLUMN_COUNT; c++) {
+        const struct ord_column *column = &block->columns[c];
+
+        if (column->at != NULL)
+            size +=
+                column->raw_size + (uint64_t)column->count * sizeof(int64_t);
+    }
+    return size <= size_max;
+}
+
 /* ---- columns into memory ------------------------------------------------- */
 
 void ord_reader_fini(struct ord_reader *reader)
@@ -178,6 +192,8 @@ static int read_kind(struct ord_reader *reader, struct ord_cursor *in,
         (bits & ~(uint64_t)ORD_KIND_BITS) != 0 || !is_kind((uint32_t)bits))
         return damaged(reader->block, "a kind", err);
     in->at += size;
+    if (reader->kind_count == reader->block->event_count)
+        return damaged(reader->block, "more kinds than events", err);
     if (!have_kinds(reader, reader->kind_count + 1))
         return ord_fail(err, ORD_ENOMEM, "the kinds of a block");
     kind = &reader->kinds[reader->kind_count++];

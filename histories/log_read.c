@@ -129,6 +129,12 @@ static int read_blocks(struct ord_bytes bytes, size_t from,
         if (h->count + block.event_count > ORD_EVENTS_MAX)
             return ord_fail(err, ORD_ELIMIT, "more than %" PRId64 " events",
                             ORD_EVENTS_MAX);
+        /* A few bytes may unpack into a great many. */
+        if (!ord_block_fits(&block, h->size_max))
+            return ord_fail(err, ORD_ENOMEM,
+                            "the block of operation %" PRIu64
+                            " needs more than %zu bytes of memory",
+                            block.first_event, h->size_max);
         if (ord_history_add_block(h, &block, err) != ORD_OK)
             return err->rc;
         ord_history_release(h, &block);

@@ -334,6 +334,130 @@ Test(blocks, a_closed_file_cut_anywhere_reads_to_its_last_block, .timeout = 120)
     unlink(path);
 }
 
+/* Version 1: a header, and then rows such as a tail has. */
+Test(blocks, version_one_is_read)
+{
+    char tail[PATH_SIZE + 8];
+    char path[PATH_SIZE];
+    struct ord_log *log = NULL;
+    struct ord_history *want;
+    struct ord_history *got;
+    struct ord_err err = {0};
+    struct ord_buf old;
+    struct ord_buf rows;
+    uint32_t crc;
+
+    fresh_path(path);
+    tail_path(path, tail);
+    log = record(path, 8, ROWS - 1); /* no block yet */
+    slurp(path, &old);
+    slurp(tail, &rows);
+    want = open_file(path);
+    shut(&log);
+    ord_put32((unsigned char *)old.at + 8, ORD_LOG_VERSION_ROWS);
+    crc = (uint32_t)crc32_z(0, (unsigned char *)old.at, 20);
+    crc = (uint32_t)crc32_z(crc, (const unsigned char *)meta, strlen(meta));
+    ord_put32((unsigned char *)old.at + 20, crc);
+    old.size_max += rows.size;
+    ord_buf_add(&old, (struct ord_bytes){rows.at + ORD_TAIL_HEADER_SIZE,
+                                         rows.size - ORD_TAIL_HEADER_SIZE});
+    put_file(path, ord_buf_bytes(&old));
+    got = open_file(path);
+    expect_equal(want, got, 8);
+    ord_history_free(&got);
+    ord_put32((unsigned char *)old.at + 8, 3);
+    put_file(path, ord_buf_bytes(&old));
+    cr_expect_eq(ord_history_open(path, NULL, &got, &err), ORD_EFORMAT);
+    cr_expect_not_null(strstr(err.text, "version 3"), "%s", err.text);
+    ord_history_free(&want);
+    ord_buf_fini(&old);
+    ord_buf_fini(&rows);
+    unlink(path);
+}
+
+/* ---- more than 4 GiB ----------------------------------------------------- */
+
+enum { HOLE = 1 << 29, HOLES = 9 };
+
+/* The block of one event whose error is a text of HOLE zeros, which the file
+ * system need not keep.  ERROR is the last column: the file just goes on. */
+static void add_hole(int fd, uint64_t number, off_t *end)
+{
+    static const unsigned char zeros[1 << 16];
+    struct ord_maker maker;
+    struct ord_op op = ord_op_empty();
+    struct ord_made made = {.op = &op};
+    struct ord_buf out;
+    struct ord_err err = {0};
+    unsigned char size[ORD_VARINT_MAX];
+    size_t head = (size_t)(ord_put_varint(size, HOLE) - size);
+    unsigned char *at;
+    uint32_t columns;
+    uLong crc;
+
+    ord_maker_init(&maker, 1 << 20);
+    ord_buf_init(&out, 1 << 20);
+    maker.first_event = number;
+    op.process = ORD_PROCESS_NEMESIS;
+    op.error = "";
+    made.kind = (struct ord_kind){
+        .bits = ORD_OP_INFO | ORD_KIND_NEMESIS | ORD_KIND_ERROR, .name = "x"};
+    cr_assert(ord_maker_add(&maker, &made));
+    cr_assert_eq(ord_maker_finish(&maker, false, &out, &err), ORD_OK);
+    ord_maker_fini(&maker);
+    out.size--; /* the size 0 of the empty text */
+    ord_buf_add(&out, (struct ord_bytes){(char *)size, head});
+    crc = crc32_z(0, size, head);
+    for (int i = 0; i < HOLE / (int)sizeof zeros; i++)
+        crc = crc32_z(crc, zeros, sizeof zeros);
+    at = (unsigned char *)out.at;
+    columns = ord_get32(at + 40);
+    ord_put64(at + 8, out.size + HOLE);
+    at += ORD_BLOCK_HEAD_SIZE + (columns - 1) * ORD_COLUMN_HEAD_SIZE;
+    ord_put32(at + 8, (uint32_t)head + HOLE);
+    ord_put32(at + 12, (uint32_t)head + HOLE);
+    ord_put32(at + 20, (uint32_t)crc);
+    at = (unsigned char *)out.at;
+    ord_put32(at + 4, (uint32_t)crc32_z(0, at + 8,
+                                        ORD_BLOCK_HEAD_SIZE - 8 +
+                                            columns * ORD_COLUMN_HEAD_SIZE));
+    cr_assert_eq(pwrite(fd, out.at, out.size, *end), (ssize_t)out.size);
+    *end += (off_t)out.size + HOLE;
+    ord_buf_fini(&out);
+}
+
+Test(blocks, a_file_of_more_than_four_gib, .timeout = 300)
+{
+    char path[PATH_SIZE];
+    struct ord_history *h;
+    struct ord_buf head;
+    off_t end;
+    int fd;
+
+    if (getenv("ORDEAL_TEST_BIG") == NULL)
+        cr_skip_test("set ORDEAL_TEST_BIG to have it run");
+    fresh_path(path);
+    ord_buf_init(&head, 1 << 10);
+    (void)ord_log_add_header(&head, ord_bytes_of("{}"));
+    put_file(path, ord_buf_bytes(&head));
+    end = (off_t)head.size;
+    fd = open(path, O_WRONLY | O_CLOEXEC);
+    cr_assert_geq(fd, 0);
+    for (uint64_t i = 0; i < HOLES; i++)
+        add_hole(fd, i, &end);
+    cr_assert_eq(ftruncate(fd, end), 0);
+    close(fd);
+    cr_expect_gt(end, INT64_C(1) << 32);
+    h = open_file(path);
+    cr_expect_eq(ord_history_count(h), HOLES);
+    cr_expect_eq(ord_history_torn_size(h), 0);
+    cr_expect_eq(ord_history_op(h, HOLES - 1)->index, HOLES - 1);
+    cr_expect_str_empty(ord_history_op(h, HOLES - 1)->error, "zeros");
+    ord_history_free(&h);
+    ord_buf_fini(&head);
+    unlink(path);
+}
+
 /* ---- writing our own ----------------------------------------------------- */
 
 Test(blocks, are_written_as_they_were_built, .timeout = 60)
