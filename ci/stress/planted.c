@@ -3,7 +3,8 @@
  * usage: planted [--ops N] [--only TEXT].  Every workload with every error that
  * it can have, with unique and with 5 values, with and without crashed calls,
  * and without an error; judged by `linearizable`, and by the checkers that are
- * there for that error.  Unknown is an answer for repeated values only.
+ * there for that error.  Unknown is an answer for repeated values, and where
+ * there is no near-linear algorithm.
  * Exit: 0 all as planted, 1 not.
  */
 #include <getopt.h>
@@ -15,7 +16,11 @@
 #include "checkers/lin.h"
 #include "harness/gen/synth.h"
 
-enum { NAME_SIZE = 96, MEMORY_MAX = 1 << 30 };
+enum { NAME_SIZE = 96, MEMORY_MAX = 1 << 30, STEPS_FEW = 20000 };
+
+/* No near-linear algorithm is known: a search, of a few steps here. */
+/* Nor for stacks with crashed calls. */
+static const char hard[] = "multi-register kv counter owner-mutex";
 
 struct planted {
     const char *only; /* NULL: all */
@@ -51,13 +56,16 @@ static void judge(struct planted *planted, const struct ord_history *history,
     static struct ord_verdict verdict;
     struct ord_arena arena;
     bool is_linearizable = strcmp(checker, "linearizable") == 0;
-    bool may_be_unknown = config->values != 0;
+    bool may_be_unknown =
+        config->values != 0 || strstr(hard, config->workload) != NULL ||
+        (config->info_share > 0 && strcmp(config->workload, "stack") == 0);
     enum ord_outcome want =
         config->bad == ORD_SYNTH_VALID ? ORD_VALID : ORD_INVALID;
     struct ord_check_in in = {
         .history = history,
         .arena = &arena,
         .model = is_linearizable ? ord_synth_model(config->workload) : NULL,
+        .steps_max = may_be_unknown ? STEPS_FEW : 0,
     };
 
     ord_arena_init(&arena, MEMORY_MAX);
