@@ -1,0 +1,94 @@
+/* model_counter.c -- add a number, read the sum.
+ *
+ * State of the exact search: the sum in a (low) and b (high).  With adds of
+ * any size this is a subset sum, so hard; few adds are open at once.
+ */
+#include "checkers/exact.h"
+#include "checkers/models.h"
+
+static uint32_t counter_key_max(const struct ord_exact *exact)
+{
+    (void)exact;
+    return 1;
+}
+
+static int counter_init(struct ord_exact *exact, struct ord_state *start,
+                        struct ord_err *err)
+{
+    const struct ord_lin *lin = exact->lin;
+    int64_t *number =
+        ord_arena_zalloc(lin->arena, (size_t)lin->count + 1, sizeof *number);
+
+    *start = (struct ord_state){0};
+    if (number == NULL)
+        return ord_fail(err, ORD_ENOMEM, "no memory for %u numbers",
+                        lin->count);
+    exact->own = number;
+    for (uint32_t i = 0; i < lin->count; i++) {
+        bool is_add = lin->f[i] == ORD_F_ADD;
+        struct ord_value v = ord_lin_value(lin, is_add ? lin->in[i]
+                                                       : lin->out[i]);
+
+        if (v.kind == ORD_INT)
+            number[i] = v.as.number;
+        else if (is_add && lin->type[i] != ORD_OP_FAIL)
+            return ord_fail(err, ORD_EFORMAT, "an add of what is no number");
+        else if (v.kind != ORD_NIL)
+            exact->arg[i] = 1; /* no sum is that */
+    }
+    return ORD_OK;
+}
+
+static bool counter_looks(const struct ord_exact *exact, uint32_t call)
+{
+    const int64_t *number = exact->own;
+
+    return exact->lin->f[call] == ORD_F_READ || number[call] == 0;
+}
+
+static bool counter_step(struct ord_exact *exact, const struct ord_state *from,
+                         uint32_t call, uint32_t nth, struct ord_state *to)
+{
+    const int64_t *number = exact->own;
+    uint64_t sum = (uint64_t)from->b << 32 | from->a;
+
+    *to = *from;
+    if (nth > 0 || exact->arg[call] != 0)
+        return false;
+    if (exact->lin->f[call] == ORD_F_READ)
+        return sum == (uint64_t)number[call];
+    sum += (uint64_t)number[call];
+    to->a = (uint32_t)sum;
+    to->b = (uint32_t)(sum >> 32);
+    return true;
+}
+
+static bool counter_helps(struct ord_exact *exact,
+                          const struct ord_state *state, uint32_t call,
+                          uint32_t other)
+{
+    (void)state;
+    (void)call;
+    (void)other;
+    return exact->open_looks > 0; /* adds commute */
+}
+
+static const struct ord_exact_model counter_exact = {
+    .init = counter_init,
+    .key_max = counter_key_max,
+    .step = counter_step,
+    .looks = counter_looks,
+    .helps = counter_helps,
+};
+
+static int counter_decide(struct ord_lin *lin, struct ord_err *err)
+{
+    return ord_exact_decide(&counter_exact, lin, err);
+}
+
+const struct ord_model ord_model_counter = {
+    .name = "counter",
+    .about = "add a number, read the sum; 0 at first",
+    .fs = UINT64_C(1) << ORD_F_ADD | UINT64_C(1) << ORD_F_READ,
+    .exact = counter_decide,
+};
