@@ -149,8 +149,8 @@ static bool order_events(struct exact_search *s)
     uint32_t open = 0;
     uint32_t open_max = 0;
 
-    s->events = ord_arena_alloc(
-        lin->arena, ((size_t)lin->count * 2 + 1) * sizeof *s->events);
+    s->events = ord_arena_alloc(lin->arena, ((size_t)lin->count * 2 + 1) *
+                                                sizeof *s->events);
     if (ends == NULL || s->events == NULL)
         return false;
     for (uint32_t i = 0; i < lin->count; i++) {
@@ -311,8 +311,7 @@ static int run(struct exact_search *s, const struct ord_state *start,
         return ord_fail(err, ORD_ENOMEM, "no memory for the search");
     event = exact_run(s, start);
     if (s->stuck != NULL) {
-        lin->undecided_from =
-            s->event_count == 0 ? 0 : s->events[event].at;
+        lin->undecided_from = s->event_count == 0 ? 0 : s->events[event].at;
         lin->undecided_to = lin->event_count;
         (void)snprintf(lin->why, sizeof lin->why, "%s", s->stuck);
         return ORD_OK;

@@ -52,8 +52,7 @@ static bool grow(struct ord_map *map)
         return false;
     ord_arena_init(&map->memory, old.size_max);
     map->nodes = ord_arena_alloc(&map->memory, room * sizeof *nodes);
-    map->buckets =
-        ord_arena_zalloc(&map->memory, room, sizeof *map->buckets);
+    map->buckets = ord_arena_zalloc(&map->memory, room, sizeof *map->buckets);
     if (map->nodes == NULL || map->buckets == NULL) {
         ord_arena_fini(&map->memory);
         map->memory = old;
@@ -77,8 +76,7 @@ bool ord_map_init(struct ord_map *map, uint32_t key_max, size_t bytes_max)
     ord_arena_init(&map->memory, bytes_max);
     map->room = ROOM_MIN;
     map->bucket_count = ROOM_MIN;
-    map->nodes =
-        ord_arena_zalloc(&map->memory, map->room, sizeof *map->nodes);
+    map->nodes = ord_arena_zalloc(&map->memory, map->room, sizeof *map->nodes);
     map->buckets =
         ord_arena_zalloc(&map->memory, map->room, sizeof *map->buckets);
     if (map->nodes == NULL || map->buckets == NULL) {

@@ -178,8 +178,7 @@ static void sweep_traces(struct exact_search *s)
     uint32_t *moved = NULL;
     uint32_t kept = 0;
 
-    if (s->trace_count < SWEEP_TRACES_MIN ||
-        s->trace_count < s->trace_kept * 2)
+    if (s->trace_count < SWEEP_TRACES_MIN || s->trace_count < s->trace_kept * 2)
         return;
     ord_arena_init(&scratch, (size_t)s->trace_count * sizeof *moved + 64);
     moved = ord_arena_zalloc(&scratch, s->trace_count, sizeof *moved);
@@ -283,8 +282,8 @@ static void go(struct exact_search *s, uint32_t call, uint32_t used,
 {
     struct ord_state to;
 
-    for (uint32_t nth = 0;
-         s->stuck == NULL && step(s, s->from, call, nth, &to); nth++) {
+    for (uint32_t nth = 0; s->stuck == NULL && step(s, s->from, call, nth, &to);
+         nth++) {
         bool is_crashed = s->exact.lin->end[call] == ORD_CALL_NEVER;
 
         if (is_crashed && to.root == s->from[EXACT_ROOT] &&

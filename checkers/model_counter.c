@@ -26,8 +26,8 @@ static int counter_init(struct ord_exact *exact, struct ord_state *start,
     exact->own = number;
     for (uint32_t i = 0; i < lin->count; i++) {
         bool is_add = lin->f[i] == ORD_F_ADD;
-        struct ord_value v = ord_lin_value(lin, is_add ? lin->in[i]
-                                                       : lin->out[i]);
+        struct ord_value v =
+            ord_lin_value(lin, is_add ? lin->in[i] : lin->out[i]);
 
         if (v.kind == ORD_INT)
             number[i] = v.as.number;

@@ -67,8 +67,8 @@ static bool fifo_helps(struct ord_exact *exact, const struct ord_state *state,
         return true;
     if (taken == ORD_ATOM_NIL)
         return !is_put;
-    if (state->a < state->b && ord_map_get(&exact->map, state->root,
-                                           state->a) == taken + 1)
+    if (state->a < state->b &&
+        ord_map_get(&exact->map, state->root, state->a) == taken + 1)
         return false; /* it can be dequeued now */
     return !is_put || !holds(exact, state, taken);
 }

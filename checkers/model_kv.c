@@ -40,7 +40,7 @@ static bool text_of(struct ord_arena *arena, const struct ord_value *value,
     ord_value_to_edn(value, &buf);
     copy = ord_arena_alloc(arena, buf.size + 1);
     if (copy != NULL && buf.size > 0)
-        memcpy(copy, buf.data, buf.size);
+        memcpy(copy, buf.at, buf.size);
     *out = (struct text){copy, (uint32_t)buf.size};
     ord_buf_fini(&buf);
     return copy != NULL;
@@ -64,8 +64,8 @@ static int kv_init(struct ord_exact *exact, struct ord_state *start,
     exact->own = kv;
     for (uint32_t i = 0; i < lin->count; i++) {
         bool is_get = lin->f[i] == ORD_F_GET || lin->f[i] == ORD_F_READ;
-        struct ord_value v = ord_lin_value(lin, is_get ? lin->out[i]
-                                                       : lin->in[i]);
+        struct ord_value v =
+            ord_lin_value(lin, is_get ? lin->out[i] : lin->in[i]);
 
         if (!text_of(lin->arena, &v, &kv->texts[i]))
             return ord_fail(err, ORD_ENOMEM, "no memory for %u texts",

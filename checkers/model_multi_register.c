@@ -87,8 +87,8 @@ static int read_calls(struct ord_exact *exact, struct multi *multi,
         for (uint32_t k = 0; k < count; k++) {
             struct micro micro;
 
-            if (!read_micro(lin->calls, items[k],
-                            lin->f[i] == ORD_F_WRITE, &micro))
+            if (!read_micro(lin->calls, items[k], lin->f[i] == ORD_F_WRITE,
+                            &micro))
                 return ord_fail(err, ORD_EFORMAT,
                                 "the operation at %u is no list of [f name "
                                 "value] and no map",
@@ -161,8 +161,8 @@ static bool multi_step(struct ord_exact *exact, const struct ord_state *from,
         const struct micro *micro = &multi->micros[i];
 
         if (micro->is_write)
-            to->root = ord_map_set(&exact->map, to->root, micro->name,
-                                   micro->value);
+            to->root =
+                ord_map_set(&exact->map, to->root, micro->name, micro->value);
         else if (ord_map_get(&exact->map, to->root, micro->name) !=
                  micro->value)
             return false;

@@ -74,8 +74,9 @@ static int owner_init(struct ord_exact *exact, struct ord_state *start,
 {
     *start = (struct ord_state){0};
     if (exact->lin->process == NULL)
-        return ord_fail(err, ORD_EFORMAT, "owner-mutex needs to know who did "
-                                          "what");
+        return ord_fail(err, ORD_EFORMAT,
+                        "owner-mutex needs to know who did "
+                        "what");
     for (uint32_t i = 0; i < exact->lin->count; i++)
         exact->arg[i] = exact->lin->process[i] + 1;
     return ORD_OK;

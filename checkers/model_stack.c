@@ -51,8 +51,8 @@ static bool stack_helps(struct ord_exact *exact, const struct ord_state *state,
         return true;
     if (taken == ORD_ATOM_NIL)
         return !is_put;
-    if (state->a > 0 && ord_map_get(&exact->map, state->root, state->a - 1) ==
-                            taken + 1)
+    if (state->a > 0 &&
+        ord_map_get(&exact->map, state->root, state->a - 1) == taken + 1)
         return exact->open_looks > 0 && !is_put; /* it can be popped now */
     return !is_put || lin->in[other] == taken;
 }

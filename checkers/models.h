@@ -5,7 +5,16 @@
 #include "checkers/lin.h"
 
 extern const struct ord_model ord_model_cas_register;
+extern const struct ord_model ord_model_counter;
+extern const struct ord_model ord_model_fifo_queue;
+extern const struct ord_model ord_model_kv;
+extern const struct ord_model ord_model_multi_register;
+extern const struct ord_model ord_model_mutex;
+extern const struct ord_model ord_model_owner_mutex;
 extern const struct ord_model ord_model_register;
+extern const struct ord_model ord_model_set;
+extern const struct ord_model ord_model_stack;
+extern const struct ord_model ord_model_unordered_queue;
 
 /* Unique values: zones of Gibbons and Korach (SIAM J. Comput. 26(4), 1997),
  * extended by chains of compare-and-set (ours; see register_zones.c).
