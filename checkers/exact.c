@@ -281,7 +281,8 @@ static int conclude_dead(struct exact_search *s, uint32_t event,
                          struct ord_err *err)
 {
     struct ord_lin *lin = s->exact.lin;
-    uint32_t place = s->events[event].at;
+    uint32_t died = s->events[event].at;
+    uint32_t place = s->exact.peeked > died ? s->exact.peeked : died;
     struct ord_lin_part *core =
         ord_arena_alloc(lin->arena, ((size_t)lin->count + 1) * sizeof *core);
 

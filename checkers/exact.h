@@ -31,13 +31,14 @@ struct ord_exact { /* lent to the model's functions */
     struct ord_lin *lin;
     const struct ord_exact_model *model;
     struct ord_map map;
-    void *own;      /* the model's, in lin->arena */
-    uint8_t *drops; /* by call: the model sets it for what bears on nothing */
-    uint32_t *arg;  /* by call: the model's; calls with f, in, out and arg
-                       alike have one effect */
-    uint32_t *root; /* by call: a map that the model made when it began, kept
-                       alive while the call is open */
-    uint32_t now;   /* the place that the search has come to */
+    void *own;       /* the model's, in lin->arena */
+    uint8_t *drops;  /* by call: the model sets it for what bears on nothing */
+    uint32_t *arg;   /* by call: the model's; calls with f, in, out and arg
+                        alike have one effect */
+    uint32_t *root;  /* by call: a map that the model made when it began, kept
+                        alive while the call is open */
+    uint32_t now;    /* the place that the search has come to */
+    uint32_t peeked; /* a step was refused for what a call up to there says */
     uint32_t open_looks; /* calls open that only look and are not placed yet, in
                             the configuration at hand */
 };

@@ -128,28 +128,10 @@ static bool kv_begin(struct ord_exact *exact, uint32_t call)
     return exact->root[call] != ORD_MAP_FULL;
 }
 
-/* Where no put comes any more, the next get to begin has to see a text that
- * starts with this one. */
-static bool may_grow(struct ord_exact *exact, const struct ord_state *state)
+/* The text is how that one starts. */
+static bool starts(struct ord_exact *exact, const struct ord_state *state,
+                   const struct text *want)
 {
-    const struct kv *kv = exact->own;
-    uint32_t low = 0;
-    uint32_t high = kv->get_count;
-    const struct text *want = NULL;
-
-    if (exact->now <= kv->put_place)
-        return true;
-    while (low < high) {
-        uint32_t mid = low + (high - low) / 2;
-
-        if (exact->lin->begin[kv->gets[mid]] > exact->now)
-            high = mid;
-        else
-            low = mid + 1;
-    }
-    if (low == kv->get_count)
-        return true;
-    want = &kv->texts[kv->gets[low]];
     if (state->a > want->size)
         return false;
     for (uint32_t i = 0; i < state->a; i += PER_WORD) {
@@ -161,6 +143,32 @@ static bool may_grow(struct ord_exact *exact, const struct ord_state *state)
         }
     }
     return true;
+}
+
+/* Where no put comes any more, the next get to begin has to see a text that
+ * starts with this one. */
+static bool may_grow(struct ord_exact *exact, const struct ord_state *state)
+{
+    const struct kv *kv = exact->own;
+    uint32_t low = 0;
+    uint32_t high = kv->get_count;
+    uint32_t end = 0;
+
+    if (exact->now <= kv->put_place)
+        return true;
+    while (low < high) {
+        uint32_t mid = low + (high - low) / 2;
+
+        if (exact->lin->begin[kv->gets[mid]] > exact->now)
+            high = mid;
+        else
+            low = mid + 1;
+    }
+    if (low == kv->get_count || starts(exact, state, &kv->texts[kv->gets[low]]))
+        return true;
+    end = exact->lin->end[kv->gets[low]];
+    exact->peeked = end > exact->peeked ? end : exact->peeked;
+    return false;
 }
 
 static bool kv_step(struct ord_exact *exact, const struct ord_state *from,

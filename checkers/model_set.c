@@ -45,8 +45,10 @@ enum ord_set_does ord_set_does(const struct ord_lin *lin, uint32_t call)
     if (is_told && out != lin->in[call] && out != ORD_ATOM_NONE)
         v = ord_lin_value(lin, out);
     if (lin->f[call] == ORD_F_ADD) {
-        if (v.kind != ORD_BOOL || v.as.number != 0)
+        if (v.kind != ORD_BOOL)
             return ORD_SET_ADD;
+        if (v.as.number != 0)
+            return ORD_SET_ADDED;
         return lin->end[call] == ORD_CALL_NEVER ? ORD_SET_SKIP
                                                 : ORD_SET_PRESENT;
     }
@@ -55,6 +57,32 @@ enum ord_set_does ord_set_does(const struct ord_lin *lin, uint32_t call)
     if (v.as.number != 0)
         return ORD_SET_REMOVED;
     return lin->end[call] == ORD_CALL_NEVER ? ORD_SET_SKIP : ORD_SET_ABSENT;
+}
+
+uint32_t ord_set_items(const struct ord_lin *lin, uint32_t call,
+                       const uint32_t **items)
+{
+    uint32_t atom = lin->out[call];
+
+    if (lin->atom_of != NULL)
+        atom = lin->atom_of[atom];
+    return ord_atom_items(lin->calls, atom, items);
+}
+
+int ord_set_validate(const struct ord_lin *lin, struct ord_err *err)
+{
+    for (uint32_t i = 0; i < lin->count; i++) {
+        struct ord_value v;
+
+        if (lin->f[i] != ORD_F_READ || ord_set_does(lin, i) != ORD_SET_READ)
+            continue;
+        v = ord_lin_value(lin, lin->out[i]);
+        if (v.kind != ORD_LIST && v.kind != ORD_NIL)
+            return ord_fail(err, ORD_EFORMAT,
+                            "the read at %u brought no list of elements",
+                            lin->begin[i]);
+    }
+    return ORD_OK;
 }
 
 static uint32_t low(uint32_t a, uint32_t b)
@@ -78,6 +106,7 @@ static void gather(const struct ord_lin *lin, struct element *elements)
         struct element *e = &elements[element_of(lin, i)];
 
         switch (ord_set_does(lin, i)) {
+        case ORD_SET_ADDED:
         case ORD_SET_ADD:
             e->is_hard |= e->add != 0;
             e->add = i + 1;
@@ -141,6 +170,7 @@ static bool place(const struct ord_lin *lin, uint32_t call, struct element *e,
 
     point->call = call;
     switch (ord_set_does(lin, call)) {
+    case ORD_SET_ADDED:
     case ORD_SET_ADD:
         point->key = ord_point_key(e->added, 1);
         return e->added != ORD_CALL_NEVER;
@@ -300,8 +330,11 @@ static bool has_reads(const struct ord_lin *lin)
 
 static int set_fast(struct ord_lin *lin, struct ord_err *err)
 {
-    return has_reads(lin) ? ord_set_reads(lin, err)
-                          : ord_set_elements(lin, err);
+    if (!has_reads(lin))
+        return ord_set_elements(lin, err);
+    if (ord_set_validate(lin, err) != ORD_OK)
+        return err->rc;
+    return ord_set_reads(lin, err);
 }
 
 const struct ord_model ord_model_set = {

@@ -66,9 +66,7 @@ static bool exact_begin(struct ord_exact *exact, uint32_t call)
 
     if (set->does[call] != ORD_SET_READ)
         return true;
-    count =
-        ord_atom_items(exact->lin->calls,
-                       history_atom(exact->lin, exact->lin->out[call]), &items);
+    count = ord_set_items(exact->lin, call, &items);
     for (uint32_t i = 0; i < count && root != ORD_MAP_FULL; i++)
         root = ord_map_set(&exact->map, root, items[i], 1);
     exact->root[call] = root;
@@ -89,9 +87,10 @@ static bool exact_step(struct ord_exact *exact, const struct ord_state *from,
         return from->root == exact->root[call];
     is_there = ord_map_get(&exact->map, from->root, element) != 0;
     switch (set->does[call]) {
+    case ORD_SET_ADDED:
     case ORD_SET_ADD:
         to->root = ord_map_set(&exact->map, from->root, element, 1);
-        return true;
+        return !is_there || set->does[call] == ORD_SET_ADD;
     case ORD_SET_REMOVE:
     case ORD_SET_REMOVED:
         to->root = ord_map_set(&exact->map, from->root, element, 0);
@@ -232,5 +231,7 @@ int ord_set_decide_part(struct ord_lin *lin, struct ord_set_part *part,
 
 int ord_set_exact(struct ord_lin *lin, struct ord_err *err)
 {
+    if (ord_set_validate(lin, err) != ORD_OK)
+        return err->rc;
     return ord_exact_decide(&set_exact, lin, err);
 }

@@ -58,7 +58,7 @@ static bool gather(struct reads *r)
 
         if (does == ORD_SET_SKIP)
             continue;
-        if (does == ORD_SET_ADD) {
+        if (does == ORD_SET_ADD || does == ORD_SET_ADDED) {
             uint32_t *added = &r->added[history_atom(lin, lin->in[i])];
 
             if (*added != 0)
@@ -69,8 +69,7 @@ static bool gather(struct reads *r)
         if (does != ORD_SET_READ)
             return false;
         answer->call = i;
-        answer->count = ord_atom_items(
-            lin->calls, history_atom(lin, lin->out[i]), &answer->items);
+        answer->count = ord_set_items(lin, i, &answer->items);
         for (uint32_t k = 0; k < answer->count; k++) {
             answer->size += r->stamp[answer->items[k]] != i + 1;
             r->stamp[answer->items[k]] = i + 1;
@@ -142,7 +141,7 @@ static void number_blocks(struct reads *r)
     for (uint32_t i = 0; i < lin->count; i++) {
         uint32_t level = 0;
 
-        if (ord_set_does(lin, i) != ORD_SET_ADD)
+        if (lin->f[i] != ORD_F_ADD || ord_set_does(lin, i) == ORD_SET_SKIP)
             continue;
         level = r->level[history_atom(lin, lin->in[i])];
         if (level != 0)

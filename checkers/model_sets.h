@@ -6,7 +6,8 @@
 
 enum ord_set_does {
     ORD_SET_SKIP,    /* nothing that matters */
-    ORD_SET_ADD,     /* and it says nothing, or that it was new */
+    ORD_SET_ADD,     /* and it says nothing */
+    ORD_SET_ADDED,   /* and it was new */
     ORD_SET_REMOVE,  /* and it says nothing */
     ORD_SET_REMOVED, /* and it was there */
     ORD_SET_PRESENT, /* contains that was true; an add of what was there */
@@ -17,6 +18,13 @@ enum ord_set_does {
 /* What a call does, by its function and its answer.  Where the completion of
  * an add or remove carries a truth, it is whether the set changed. */
 enum ord_set_does ord_set_does(const struct ord_lin *lin, uint32_t call);
+
+/* The elements that a read brought, as atoms of the history; lent. */
+uint32_t ord_set_items(const struct ord_lin *lin, uint32_t call,
+                       const uint32_t **items);
+
+/* ORD_EFORMAT: a read brought something else than a list or nil. */
+int ord_set_validate(const struct ord_lin *lin, struct ord_err *err);
 
 /* Elements that were added and removed at most once, each alone; others go to
  * ord_set_exact() one by one.  No whole reads.  O(calls + atoms). */

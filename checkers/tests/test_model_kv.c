@@ -6,21 +6,26 @@
 Test(model_kv, tables)
 {
     static const struct model_row rows[] = {
-        {"1 inv put a; 1 ok put a; 1 inv append b; 1 ok append b;"
-         "2 inv get; 2 ok get ab",
+        {"1 inv put \"a\"; 1 ok put \"a\"; 1 inv append \"b\"; 1 ok append "
+         "\"b\";"
+         "2 inv get; 2 ok get \"ab\"",
          ORD_VALID},
-        {"1 inv put a; 1 ok put a; 1 inv append b; 1 ok append b;"
-         "2 inv get; 2 ok get ba",
+        {"1 inv put \"a\"; 1 ok put \"a\"; 1 inv append \"b\"; 1 ok append "
+         "\"b\";"
+         "2 inv get; 2 ok get \"ba\"",
          ORD_INVALID},
-        {"2 inv get; 2 ok get nil; 1 inv put a; 1 ok put a", ORD_VALID},
-        {"1 inv append a; 2 inv append b; 1 ok append a; 2 ok append b;"
-         "2 inv get; 2 ok get ba",
+        {"2 inv get; 2 ok get nil; 1 inv put \"a\"; 1 ok put \"a\"", ORD_VALID},
+        {"1 inv append \"a\"; 2 inv append \"b\"; 1 ok append \"a\"; 2 ok "
+         "append \"b\";"
+         "2 inv get; 2 ok get \"ba\"",
          ORD_VALID},
-        {"1 inv append a; 1 info append a; 2 inv append b; 2 ok append b;"
-         "2 inv get; 2 ok get b; 2 inv get; 2 ok get ba",
+        {"1 inv append \"a\"; 1 info append \"a\"; 2 inv append \"b\"; 2 ok "
+         "append \"b\";"
+         "2 inv get; 2 ok get \"b\"; 2 inv get; 2 ok get \"ba\"",
          ORD_VALID},
-        {"1 inv append a; 1 info append a; 2 inv append b; 2 ok append b;"
-         "2 inv get; 2 ok get b; 2 inv get; 2 ok get ab",
+        {"1 inv append \"a\"; 1 info append \"a\"; 2 inv append \"b\"; 2 ok "
+         "append \"b\";"
+         "2 inv get; 2 ok get \"b\"; 2 inv get; 2 ok get \"ab\"",
          ORD_INVALID},
     };
 

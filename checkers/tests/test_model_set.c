@@ -14,8 +14,8 @@ Test(model_set, tables)
          "2 inv contains 1; 2 ok contains true",
          ORD_INVALID},
         {"1 inv add 1; 1 ok add 1; 2 inv remove 1; 2 info remove 1;"
-         "2 inv contains 1; 2 ok contains true;"
-         "2 inv contains 1; 2 ok contains false",
+         "3 inv contains 1; 3 ok contains true;"
+         "3 inv contains 1; 3 ok contains false",
          ORD_VALID},
         {"1 inv add 1; 1 ok add 1; 2 inv read; 2 ok read [1]", ORD_VALID},
         {"1 inv add 1; 1 ok add 1; 2 inv read; 2 ok read [1 2]", ORD_INVALID},
@@ -54,7 +54,7 @@ static void ask(struct ord_rng *rng, struct tiny_call *call, int fresh,
         if (call->f != ORD_F_READ)
             call->in = 1 + (int)ord_rng_below(rng, values);
     }
-    call->out = call->in;
+    call->out = call->f == ORD_F_CONTAINS ? TINY_FALSE : call->in;
     if (values == 3 && call->f != ORD_F_READ)
         call->out = TINY_TRUE; /* the answers are truths */
 }
@@ -89,7 +89,8 @@ static bool step(struct tiny_state *state, const struct tiny_call *call,
         return false;
     switch (call->f) {
     case ORD_F_READ:
-        return call->out == TINY_LIST + state->n;
+        return call->out == TINY_LIST + state->n ||
+               (call->out == TINY_NIL && state->n == 0);
     case ORD_F_CONTAINS:
         return call->out == (is_there ? TINY_TRUE : TINY_FALSE);
     case ORD_F_ADD:
@@ -104,9 +105,9 @@ static bool step(struct tiny_state *state, const struct tiny_call *call,
 static void change(struct ord_rng *rng, struct tiny_call *call, int values)
 {
     (void)values;
-    if (call->f == ORD_F_READ)
+    if (call->f == ORD_F_READ && call->out >= TINY_LIST)
         call->out ^= 1 << ord_rng_below(rng, 4);
-    else if (call->out >= TINY_TRUE)
+    else if (call->f != ORD_F_READ && call->out >= TINY_TRUE)
         call->out = TINY_TRUE + TINY_FALSE - call->out;
 }
 
