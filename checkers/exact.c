@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "checkers/exact_search.h"
-#include "harness/base/rng.h"
 
 struct ending {
     uint32_t at;
@@ -82,7 +81,8 @@ static bool find_kinds(struct exact_search *s)
         return false;
     for (uint32_t i = 0; i < lin->count; i++) {
         struct effect e = effect_of(s, i);
-        uint64_t h = ord_hash(e.f, (uint64_t)e.in << 32 | e.out, e.arg);
+        uint64_t h = ord_map_mix(((uint64_t)e.in << 32 | e.out) ^
+                                 ord_map_mix((uint64_t)e.arg << 8 | e.f));
         uint32_t at = (uint32_t)h & (size - 1);
 
         if (s->exact.drops[i])

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "harness/base/err.h"
-#include "harness/base/rng.h"
 
 enum {
     BITS = 3,
@@ -25,8 +24,8 @@ static uint32_t bucket_of(const struct ord_map *map, const uint32_t *child,
     uint64_t h = level;
 
     for (uint32_t i = 0; i < ORD_MAP_FANOUT; i += 2)
-        h = ord_mix(h ^ ((uint64_t)child[i] << 32 | child[i + 1]) *
-                            UINT64_C(0x9e3779b97f4a7c15));
+        h = ord_map_mix(h ^ ((uint64_t)child[i] << 32 | child[i + 1]) *
+                                UINT64_C(0x9e3779b97f4a7c15));
     return (uint32_t)h & (map->bucket_count - 1);
 }
 

@@ -12,14 +12,22 @@
 #ifndef ORD_CHECKERS_EXACT_MAP_H
 #define ORD_CHECKERS_EXACT_MAP_H
 
-#include "harness/base/arena.h"
-
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "harness/base/arena.h"
 
 enum { ORD_MAP_FANOUT = 8 };
 
 #define ORD_MAP_FULL UINT32_MAX /* no memory for one more node */
+
+/* The finalizer of splitmix64 (Steele, Lea, Flood, OOPSLA 2014). */
+static inline uint64_t ord_map_mix(uint64_t x)
+{
+    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return x ^ (x >> 31);
+}
 
 struct ord_map_node {
     uint32_t child[ORD_MAP_FANOUT]; /* nodes; values where level is 0 */

@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "harness/base/rng.h"
-
 enum { ROOM_MIN = 16, TRACES_MIN = 1 << 12, SWEEP_TRACES_MIN = 1 << 16 };
 
 static uint32_t *row_at(const struct exact_search *s,
@@ -18,7 +16,7 @@ static uint32_t hash_row(const struct exact_search *s, const uint32_t *row)
 
     for (uint32_t i = 0; i + 1 < s->stride; i++)
         h = (h ^ row[i]) * UINT64_C(0x9e3779b97f4a7c15) + (h >> 29);
-    return (uint32_t)(ord_mix(h) >> 16);
+    return (uint32_t)(ord_map_mix(h) >> 16);
 }
 
 static void put_into_table(const struct exact_search *s,

@@ -6,18 +6,10 @@
 #include "checkers/models.h"
 
 static const struct ord_model *const models[] = {
-    &ord_model_cas_register,
-    &ord_model_counter,
-    &ord_model_fifo_queue,
-    &ord_model_kv,
-    &ord_model_multi_register,
-    &ord_model_mutex,
-    &ord_model_owner_mutex,
-    &ord_model_register,
-    &ord_model_set,
-    &ord_model_stack,
-    &ord_model_unordered_queue,
-    NULL,
+    &ord_model_cas_register, &ord_model_counter,         &ord_model_fifo_queue,
+    &ord_model_kv,           &ord_model_multi_register,  &ord_model_mutex,
+    &ord_model_owner_mutex,  &ord_model_register,        &ord_model_set,
+    &ord_model_stack,        &ord_model_unordered_queue, NULL,
 };
 
 const struct ord_model *const *ord_models(void)

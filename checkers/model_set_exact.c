@@ -4,9 +4,9 @@
  * of the whole is a map, too, made once when it begins, so that comparing is
  * comparing two roots.
  */
-#include "checkers/model_sets.h"
-
 #include <string.h>
+
+#include "checkers/model_sets.h"
 
 struct set {
     uint8_t *does; /* by call, enum ord_set_does */
