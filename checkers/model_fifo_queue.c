@@ -59,7 +59,7 @@ static bool fifo_helps(struct ord_exact *exact, const struct ord_state *state,
         /* A value that nobody will take is better enqueued behind; what is
          * dequeued before only matters to a dequeue that found nothing. */
         if (is_put)
-            return ord_queue_is_wanted(exact, other);
+            return ord_queues_want(exact, other);
         return exact->open_looks > 0;
     }
     taken = ord_exact_taken(lin, call);
@@ -74,10 +74,10 @@ static bool fifo_helps(struct ord_exact *exact, const struct ord_state *state,
 }
 
 static const struct ord_exact_model fifo_exact = {
-    .init = ord_queue_init,
+    .init = ord_queues_init,
     .key_max = fifo_key_max,
     .step = fifo_step,
-    .looks = ord_queue_looks,
+    .looks = ord_queues_look,
     .helps = fifo_helps,
 };
 

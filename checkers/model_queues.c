@@ -6,8 +6,8 @@ static bool is_put(const struct ord_lin *lin, uint32_t call)
 }
 
 /* own: by atom, the end + 1 of the last call that took it; 0: none. */
-int ord_queue_init(struct ord_exact *exact, struct ord_state *start,
-                   struct ord_err *err)
+int ord_queues_init(struct ord_exact *exact, struct ord_state *start,
+                    struct ord_err *err)
 {
     const struct ord_lin *lin = exact->lin;
     uint32_t *last =
@@ -37,13 +37,13 @@ int ord_queue_init(struct ord_exact *exact, struct ord_state *start,
     return ORD_OK;
 }
 
-bool ord_queue_looks(const struct ord_exact *exact, uint32_t call)
+bool ord_queues_look(const struct ord_exact *exact, uint32_t call)
 {
     return !is_put(exact->lin, call) &&
            ord_exact_taken(exact->lin, call) == ORD_ATOM_NIL;
 }
 
-bool ord_queue_is_wanted(const struct ord_exact *exact, uint32_t call)
+bool ord_queues_want(const struct ord_exact *exact, uint32_t call)
 {
     const uint32_t *last = exact->own;
 

@@ -12,11 +12,11 @@
 
 /* ---- for the exact search ------------------------------------------------ */
 /* Leaves out unfinished puts of values that nobody is known to have taken. */
-int ord_queue_init(struct ord_exact *exact, struct ord_state *start,
+int ord_queues_init(struct ord_exact *exact, struct ord_state *start,
                    struct ord_err *err);
 /* It found nothing to take. */
-bool ord_queue_looks(const struct ord_exact *exact, uint32_t call);
+bool ord_queues_look(const struct ord_exact *exact, uint32_t call);
 /* A call that ends later than now may take what this one puts. */
-bool ord_queue_is_wanted(const struct ord_exact *exact, uint32_t call);
+bool ord_queues_want(const struct ord_exact *exact, uint32_t call);
 
 #endif

@@ -58,10 +58,10 @@ static bool stack_helps(struct ord_exact *exact, const struct ord_state *state,
 }
 
 static const struct ord_exact_model stack_exact = {
-    .init = ord_queue_init,
+    .init = ord_queues_init,
     .key_max = stack_key_max,
     .step = stack_step,
-    .looks = ord_queue_looks,
+    .looks = ord_queues_look,
     .helps = stack_helps,
 };
 

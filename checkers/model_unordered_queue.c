@@ -76,10 +76,10 @@ static bool bag_helps(struct ord_exact *exact, const struct ord_state *state,
 }
 
 static const struct ord_exact_model bag_exact = {
-    .init = ord_queue_init,
+    .init = ord_queues_init,
     .key_max = bag_key_max,
     .step = bag_step,
-    .looks = ord_queue_looks,
+    .looks = ord_queues_look,
     .helps = bag_helps,
 };
 
