@@ -13,7 +13,7 @@
 /* ---- for the exact search ------------------------------------------------ */
 /* Leaves out unfinished puts of values that nobody is known to have taken. */
 int ord_queues_init(struct ord_exact *exact, struct ord_state *start,
-                   struct ord_err *err);
+                    struct ord_err *err);
 /* It found nothing to take. */
 bool ord_queues_look(const struct ord_exact *exact, uint32_t call);
 /* A call that ends later than now may take what this one puts. */
