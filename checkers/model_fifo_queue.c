@@ -86,9 +86,15 @@ static int fifo_decide(struct ord_lin *lin, struct ord_err *err)
     return ord_exact_decide(&fifo_exact, lin, err);
 }
 
+static int fifo_fast(struct ord_lin *lin, struct ord_err *err)
+{
+    return ord_queue_fast(lin, true, err);
+}
+
 const struct ord_model ord_model_fifo_queue = {
     .name = "fifo-queue",
     .about = "enqueue v; dequeue: the oldest, nil where it is empty",
     .fs = ORD_QUEUE_FS,
+    .fast = fifo_fast,
     .exact = fifo_decide,
 };

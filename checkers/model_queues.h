@@ -19,4 +19,12 @@ bool ord_queues_look(const struct ord_exact *exact, uint32_t call);
 /* A call that ends later than now may take what this one puts. */
 bool ord_queues_want(const struct ord_exact *exact, uint32_t call);
 
+/* ---- fast engines -------------------------------------------------------- */
+/* Values that are put once each; see model_queue_fast.c.  O(n) but for a heap
+ * of what is open at once; some 100 bytes a call. */
+int ord_queue_fast(struct ord_lin *lin, bool is_fifo, struct ord_err *err);
+/* See model_stack_fast.c.  O(n log n); declines, too, where it cannot tell
+ * which unfinished pop ate what. */
+int ord_stack_fast(struct ord_lin *lin, struct ord_err *err);
+
 #endif

@@ -74,5 +74,6 @@ const struct ord_model ord_model_stack = {
     .name = "stack",
     .about = "push v; pop: the latest, nil where it is empty",
     .fs = ORD_STACK_FS,
+    .fast = ord_stack_fast,
     .exact = stack_decide,
 };

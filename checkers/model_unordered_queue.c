@@ -88,9 +88,15 @@ static int bag_decide(struct ord_lin *lin, struct ord_err *err)
     return ord_exact_decide(&bag_exact, lin, err);
 }
 
+static int bag_fast(struct ord_lin *lin, struct ord_err *err)
+{
+    return ord_queue_fast(lin, false, err);
+}
+
 const struct ord_model ord_model_unordered_queue = {
     .name = "unordered-queue",
     .about = "enqueue v; dequeue: any of them, nil where it is empty",
     .fs = ORD_QUEUE_FS,
+    .fast = bag_fast,
     .exact = bag_decide,
 };
