@@ -137,6 +137,10 @@ static void weave(struct eat *e, struct ord_stack_line *line, bool *fits)
 
     line->count = 0;
     for (uint32_t i = 0; i <= e->count; i++) {
+        for (; next < q->left_count && e->puts[next].key == i; next++) {
+            e->open[open++] = next;
+            line->calls[line->count++] = q->elements[e->puts[next].call].put;
+        }
         while (open > 0 && i < e->count &&
                e->close[e->puts[e->open[open - 1]].key] == i) {
             if (take == q->take_count ||
@@ -146,15 +150,6 @@ static void weave(struct eat *e, struct ord_stack_line *line, bool *fits)
             }
             open--;
             line->calls[line->count++] = q->takes[take++];
-        }
-        for (; next < q->left_count && e->puts[next].key == i; next++) {
-            e->open[open++] = next;
-            line->calls[line->count++] = q->elements[e->puts[next].call].put;
-        }
-        if (i < e->count && open > 0 &&
-            e->close[e->puts[e->open[open - 1]].key] == i) {
-            *fits = false; /* put just before it had to be gone */
-            return;
         }
         if (i < e->count)
             line->calls[line->count++] = e->line[i];
