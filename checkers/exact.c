@@ -258,6 +258,7 @@ static int conclude_valid(struct exact_search *s, struct ord_err *err)
     uint32_t last = 0;
     uint32_t count = 0;
     uint32_t *order = NULL;
+    uint32_t *notes = NULL;
 
     ORD_ASSERT(layer->count > 0);
     lin->outcome = ORD_VALID;
@@ -267,11 +268,17 @@ static int conclude_valid(struct exact_search *s, struct ord_err *err)
     for (uint32_t at = last; at != EXACT_NONE; at = s->traces[at].parent)
         count++;
     order = ord_arena_alloc(lin->arena, ((size_t)count + 1) * sizeof *order);
-    if (order == NULL)
+    notes = ord_arena_alloc(lin->arena, ((size_t)count + 1) * sizeof *notes);
+    if (order == NULL || notes == NULL)
         return ord_fail(err, ORD_ENOMEM, "no memory for the order");
     lin->order_count = count;
-    for (uint32_t at = last; at != EXACT_NONE; at = s->traces[at].parent)
+    for (uint32_t at = last; at != EXACT_NONE; at = s->traces[at].parent) {
         order[--count] = s->traces[at].call;
+        notes[count] = s->traces[at].note;
+    }
+    if (s->exact.model->finish != NULL)
+        return s->exact.model->finish(&s->exact, order, notes, lin->order_count,
+                                      err);
     lin->order = order;
     return ORD_OK;
 }

@@ -38,6 +38,7 @@ struct ord_exact { /* lent to the model's functions */
     uint32_t *root;  /* by call: a map that the model made when it began, kept
                         alive while the call is open */
     uint32_t now;    /* the place that the search has come to */
+    uint32_t note;   /* a step may set it, for finish() */
     uint32_t peeked; /* a step was refused for what a call up to there says */
     uint32_t open_looks; /* calls open that only look and are not placed yet, in
                             the configuration at hand */
@@ -63,6 +64,10 @@ struct ord_exact_model {
      * after, or without it. */
     bool (*helps)(struct ord_exact *exact, const struct ord_state *state,
                   uint32_t call, uint32_t other);
+    /* Valid, and the order is wanted: makes it of what was placed, and of the
+     * notes of those steps.  Else they are the order as they stand. */
+    int (*finish)(struct ord_exact *exact, const uint32_t *calls,
+                  const uint32_t *notes, uint32_t count, struct ord_err *err);
 };
 
 /* An engine as in lin.h. */

@@ -164,7 +164,8 @@ static void trace(struct exact_search *s, uint32_t *row, uint32_t call)
         s->stuck = "memory for the order";
         return;
     }
-    s->traces[s->trace_count] = (struct exact_trace){*last, call};
+    s->traces[s->trace_count] =
+        (struct exact_trace){*last, call, s->exact.note};
     *last = s->trace_count++;
 }
 

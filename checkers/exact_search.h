@@ -45,6 +45,7 @@ struct exact_layer {
 struct exact_trace {
     uint32_t parent;
     uint32_t call;
+    uint32_t note;
 };
 
 struct exact_search {

@@ -42,6 +42,10 @@ struct ord_queue_fast {
 /* From calls to elements; is_declined where the values are not unique, INVALID
  * where an answer has no cause. */
 int ord_queue_fast_read(struct ord_queue_fast *q, struct ord_err *err);
+/* Elements of a queue where it is known which call took what each call put:
+ * its number + 1, 0 for none.  No take is unknown then. */
+int ord_queue_fast_match(struct ord_queue_fast *q, const uint32_t *take,
+                         struct ord_err *err);
 /* Puts the elements' calls and these two lists into a core.  with_left: what
  * is left matters, and so do the takes that may have eaten it. */
 int ord_queue_fast_core(struct ord_queue_fast *q, const uint32_t *elements,

@@ -129,7 +129,9 @@ static int look_at_takes(struct ord_queue_fast *q, const uint32_t *put,
     return ORD_OK;
 }
 
-static void make_elements(struct ord_queue_fast *q, const uint32_t *take)
+/* take: by value, or by the call that put it; + 1. */
+static void make_elements(struct ord_queue_fast *q, const uint32_t *take,
+                          bool is_by_call)
 {
     const struct ord_lin *lin = q->lin;
 
@@ -144,7 +146,7 @@ static void make_elements(struct ord_queue_fast *q, const uint32_t *take)
 
         if (!is_put(lin, i) || lin->type[i] == ORD_OP_FAIL)
             continue;
-        by = take[lin->in[i]];
+        by = take[is_by_call ? i : lin->in[i]];
         if (by == 0 && e.put_end == ORD_CALL_NEVER)
             continue; /* nobody saw it */
         if (by != 0) {
@@ -220,9 +222,31 @@ int ord_queue_fast_read(struct ord_queue_fast *q, struct ord_err *err)
         return err->rc;
     if (lin->is_declined || lin->outcome == ORD_INVALID)
         return ORD_OK;
-    make_elements(q, take);
+    make_elements(q, take, false);
     if (!sort_elements(q))
         return ord_fail(err, ORD_ENOMEM, "no memory for the elements");
+    return ORD_OK;
+}
+
+int ord_queue_fast_match(struct ord_queue_fast *q, const uint32_t *take,
+                         struct ord_err *err)
+{
+    struct ord_lin *lin = q->lin;
+    size_t room = (size_t)lin->count + 1;
+
+    q->elements = ord_arena_alloc(lin->arena, room * sizeof *q->elements);
+    q->empties = ord_arena_alloc(lin->arena, room * sizeof *q->empties);
+    q->empty_at = ord_arena_alloc(lin->arena, room * sizeof *q->empty_at);
+    if (q->elements == NULL || q->empties == NULL || q->empty_at == NULL)
+        return ord_fail(err, ORD_ENOMEM, "no memory for the order");
+    for (uint32_t i = 0; i < lin->count; i++) {
+        if (!is_put(lin, i) && ord_exact_taken(lin, i) == ORD_ATOM_NIL &&
+            !ord_exact_skips(lin, i, true))
+            q->empties[q->empty_count++] = i;
+    }
+    make_elements(q, take, true);
+    if (!sort_elements(q))
+        return ord_fail(err, ORD_ENOMEM, "no memory for the order");
     return ORD_OK;
 }
 
