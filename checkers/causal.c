@@ -36,16 +36,21 @@
 
 #include "checkers/causality.h"
 #include "checkers/registry.h"
+#include "checkers/saturation.h"
 
 #define STEPS_DEFAULT UINT64_C(200000000)
 
 enum { PATH_MAX_OPS = 24 };
+
+enum level { LEVEL_CC, LEVEL_CCV, LEVEL_CM };
 
 struct causal {
     const struct ord_check_in *in;
     struct ord_verdict *out;
     struct ord_trace trace;
     struct ord_causality order;
+    enum level level;
+    bool is_cut; /* while looking for cycles */
 };
 
 /* A read of what nobody had begun to write. */
@@ -121,6 +126,107 @@ static void found_bad(void *data, const struct ord_causal_bad *bad)
                     count);
 }
 
+/* ---- ccv and cm ---------------------------------------------------------- */
+
+static void found_cycle(struct causal *causal, const struct ord_saturation *sat)
+{
+    const struct ord_trace *t = &causal->trace;
+    bool is_nil = sat->cycle_count == 2 && ord_deed_is_read(t, sat->cycle[1]) &&
+                  t->from[sat->cycle[1]] == ORD_FROM_INITIAL;
+    struct ord_named named = {
+        .key = t->calls.keys[ord_deed_key(t, sat->cycle[0])]};
+    char text[700];
+
+    ord_causal_describe(t, sat->cycle, sat->marks,
+                        is_nil ? 1 : sat->cycle_count + 1, text, sizeof text);
+    for (uint32_t i = 0; i < sat->cycle_count && named.count < ORD_NAMED_MAX;
+         i++)
+        named.ops[named.count++] = ord_deed_op(t, sat->cycle[i]);
+    if (is_nil)
+        ord_found(causal->in, causal->out, &named,
+                  "%s, although its session must put this before it: %s "
+                  "(WriteHBInitRead)",
+                  ord_deed_did(t, sat->cycle[1]).at, text);
+    else
+        ord_found(causal->in, causal->out, &named,
+                  "%s: %s; and so round again to the first (%s)",
+                  causal->level == LEVEL_CCV
+                      ? "replicas cannot agree on one order"
+                      : "a session cannot have seen one order",
+                  text, causal->level == LEVEL_CCV ? "CyclicCF" : "CyclicHB");
+    if (causal->out->violation_count != 1)
+        return;
+    for (uint32_t i = 0; i < sat->cycle_count; i++) {
+        ord_evidence(causal->out, ord_deed_op(t, sat->cycle[i]));
+        if (sat->whys[i] != UINT32_MAX)
+            ord_evidence(causal->out, ord_deed_op(t, sat->whys[i]));
+    }
+    ord_trace_prove(t, causal->in, causal->out, ORD_PROOF_CYCLE, sat->cycle,
+                    sat->marks, sat->cycle_count);
+}
+
+static int saturate(struct causal *causal, struct ord_arena *arena,
+                    uint32_t session, struct ord_saturation *sat,
+                    struct ord_err *err)
+{
+    *sat = (struct ord_saturation){.trace = &causal->trace,
+                                   .arena = arena,
+                                   .steps_left = causal->order.steps_left,
+                                   .derives = causal->level == LEVEL_CM,
+                                   .session = session};
+    if (causal->level == LEVEL_CCV) {
+        sat->pairs = causal->order.pairs;
+        sat->pair_count = causal->order.pair_count;
+    }
+    return ord_saturate(sat, err);
+}
+
+/* Where the reads of all sessions together lead to no cycle, those of one do
+ * not; else each session is asked for itself. */
+static int check_cycles(struct causal *causal, struct ord_err *err)
+{
+    struct ord_saturation sat;
+    struct ord_arena arena;
+    int rc = ORD_OK;
+
+    if (causal->trace.count == 0)
+        return ORD_OK;
+    ord_arena_init(&arena, causal->in->arena->size_max);
+    rc = saturate(causal, &arena, ORD_ANY_SESSION, &sat, err);
+    if (rc == ORD_OK && sat.outcome == ORD_INVALID &&
+        causal->level == LEVEL_CCV)
+        found_cycle(causal, &sat);
+    for (uint32_t i = 0;
+         rc == ORD_OK && sat.outcome != ORD_VALID && !causal->is_cut &&
+         causal->level == LEVEL_CM && i < causal->trace.session_count;
+         i++) {
+        struct ord_saturation one;
+
+        ord_arena_reset(&arena);
+        rc = saturate(causal, &arena, i, &one, err);
+        if (rc == ORD_OK && one.outcome == ORD_INVALID)
+            found_cycle(causal, &one);
+        causal->is_cut = rc == ORD_OK && one.outcome == ORD_UNKNOWN;
+    }
+    ord_arena_fini(&arena);
+    return rc;
+}
+
+static int read_level(struct causal *causal, struct ord_err *err)
+{
+    static const char *const names[] = {
+        [LEVEL_CC] = "cc", [LEVEL_CCV] = "ccv", [LEVEL_CM] = "cm"};
+    const char *text = ord_check_option(causal->in, "level");
+
+    for (int i = LEVEL_CC; i <= LEVEL_CM; i++) {
+        if (text == NULL || strcmp(text, names[i]) == 0) {
+            causal->level = (enum level)i;
+            return ORD_OK;
+        }
+    }
+    return ord_fail(err, ORD_EUSAGE, "level: cc, ccv or cm");
+}
+
 static int conclude(struct causal *causal)
 {
     struct ord_verdict *out = causal->out;
@@ -131,7 +237,7 @@ static int conclude(struct causal *causal)
     ord_stat(out, "violations", (double)out->violation_count);
     if (out->violation_count > 0)
         return ORD_OK;
-    if (causal->order.is_cut)
+    if (causal->order.is_cut || causal->is_cut)
         return ord_conclude(out, ORD_UNKNOWN,
                             "the budget of steps is used up: %u operations of "
                             "%u sessions",
@@ -152,15 +258,21 @@ static int causal_check(const struct ord_check_in *in, struct ord_verdict *out,
     struct causal causal = {.in = in, .out = out};
 
     ORD_ASSERT(out->outcome == ORD_UNKNOWN); /* a pass has to be earned */
-    if (ord_trace_init(&causal.trace, in, err) != ORD_OK)
+    if (read_level(&causal, err) != ORD_OK ||
+        ord_trace_init(&causal.trace, in, err) != ORD_OK)
         return err->rc;
     find_thin_air(&causal);
-    causal.order = (struct ord_causality){.trace = &causal.trace,
-                                          .arena = in->arena,
-                                          .steps_left = &steps_left,
-                                          .found = found_bad,
-                                          .data = &causal};
+    causal.order =
+        (struct ord_causality){.trace = &causal.trace,
+                               .arena = in->arena,
+                               .steps_left = &steps_left,
+                               .wants_pairs = causal.level == LEVEL_CCV,
+                               .found = found_bad,
+                               .data = &causal};
     if (ord_causality_run(&causal.order, err) != ORD_OK)
+        return err->rc;
+    if (causal.level != LEVEL_CC && out->violation_count == 0 &&
+        !causal.order.is_cut && check_cycles(&causal, err) != ORD_OK)
         return err->rc;
     return conclude(&causal);
 }

@@ -44,6 +44,8 @@ struct level {
 
 static const struct level levels[] = {
     {"cc", weak_breaks_cc},
+    {"ccv", weak_breaks_ccv},
+    {"cm", weak_breaks_cm},
 };
 
 enum { LEVELS = sizeof levels / sizeof *levels };
@@ -103,6 +105,7 @@ Test(causal, converging)
 
     check_many(WEAK_CONVERGING, broken);
     cr_expect_eq(broken[0], 0);
+    cr_expect_eq(broken[1], 0);
 }
 
 Test(causal, memory)
@@ -111,6 +114,7 @@ Test(causal, memory)
 
     check_many(WEAK_MEMORY, broken);
     cr_expect_eq(broken[0], 0);
+    cr_expect_eq(broken[2], 0);
 }
 
 Test(causal, broken_stores)
@@ -201,6 +205,25 @@ Test(causal, level_cc)
          ORD_UNKNOWN, "x is a set"},
         {"1 inv write kx 1; 1 ok write kx 1", ORD_UNKNOWN, "no read"},
         {"", ORD_UNKNOWN, NULL},
+    };
+
+    CHECK_ROWS(ord_checker_causal, rows);
+}
+
+Test(causal, figures_of_popl_17)
+{
+    static const struct check_row rows[] = {
+        {FIG_A, ORD_INVALID, "CyclicCF", {"level", "ccv"}},
+        {FIG_A, ORD_VALID, NULL, {"level", "cm"}},
+        {FIG_B, ORD_VALID, NULL, {"level", "ccv"}},
+        {FIG_B, ORD_INVALID, "WriteHBInitRead", {"level", "cm"}},
+        {FIG_C, ORD_INVALID, "CyclicCF", {"level", "ccv"}},
+        {FIG_C, ORD_INVALID, "CyclicHB", {"level", "cm"}},
+        {FIG_D, ORD_VALID, NULL, {"level", "ccv"}},
+        {FIG_D, ORD_VALID, NULL, {"level", "cm"}},
+        {FIG_E, ORD_INVALID, "WriteCORead", {"level", "ccv"}},
+        {FIG_E, ORD_INVALID, "WriteCORead", {"level", "cm"}},
+        {FIG_D, ORD_UNKNOWN, "level: cc, ccv or cm", {"level", "strong"}},
     };
 
     CHECK_ROWS(ord_checker_causal, rows);
