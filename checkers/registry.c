@@ -29,6 +29,7 @@ static const struct ord_checker *const checkers[] = {
     &ord_checker_long_fork,
     &ord_checker_duplicated,
     &ord_checker_consistent_prefix,
+    &ord_checker_sequential,
     NULL,
 };
 

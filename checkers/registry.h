@@ -19,6 +19,7 @@ extern const struct ord_checker ord_checker_monotonic_reads;
 extern const struct ord_checker ord_checker_monotonic_writes;
 extern const struct ord_checker ord_checker_queue;
 extern const struct ord_checker ord_checker_read_your_writes;
+extern const struct ord_checker ord_checker_sequential;
 extern const struct ord_checker ord_checker_set;
 extern const struct ord_checker ord_checker_set_full;
 extern const struct ord_checker ord_checker_split_brain;
