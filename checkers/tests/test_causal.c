@@ -8,9 +8,9 @@
 #include "support_weak.h"
 
 #if defined(__SANITIZE_ADDRESS__)
-enum { COUNT = 4000 }; /* of each kind */
+enum { COUNT = 600 }; /* of each kind */
 #else
-enum { COUNT = 20000 };
+enum { COUNT = 4000 };
 #endif
 enum { ARENA_MAX = 64 << 20 };
 

@@ -10,7 +10,7 @@
 #include "support_weak.h"
 
 #if defined(__SANITIZE_ADDRESS__)
-enum { COUNT = 2000 }; /* of each kind */
+enum { COUNT = 500 }; /* of each kind */
 #else
 enum { COUNT = 10000 };
 #endif

@@ -9,7 +9,7 @@
 #include "support_weak.h"
 
 #if defined(__SANITIZE_ADDRESS__)
-enum { COUNT = 2000 }; /* of each kind */
+enum { COUNT = 1000 }; /* of each kind */
 #else
 enum { COUNT = 10000 };
 #endif
@@ -141,7 +141,7 @@ Test(version_graph, broken_stores)
         uint64_t found[3] = {0};
 
         check_many((enum weak_store)store, found);
-        for (int i = 0; i < 2; i++)
+        for (int i = 0; store >= WEAK_LAGGING && i < 2; i++)
             cr_expect_gt(found[i], 0, "store %d, rule %d: %llu", store, i,
                          (unsigned long long)found[i]);
     }
