@@ -15,6 +15,7 @@ static const struct ord_checker *const checkers[] = {
     &ord_checker_linearizable,
     &ord_checker_availability,
     &ord_checker_stats,
+    &ord_checker_adya_g2,
     &ord_checker_bank,
     &ord_checker_counter,
     &ord_checker_queue,

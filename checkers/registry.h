@@ -4,6 +4,7 @@
 
 #include "checkers/checker.h"
 
+extern const struct ord_checker ord_checker_adya_g2;
 extern const struct ord_checker ord_checker_availability;
 extern const struct ord_checker ord_checker_bank;
 extern const struct ord_checker ord_checker_causal;

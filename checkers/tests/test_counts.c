@@ -166,6 +166,29 @@ Test(bank, verdicts)
     CHECK_ROWS(ord_checker_bank, bank_rows);
 }
 
+static const struct check_row adya_g2_rows[] = {
+    {"0 inv insert k1 [1 nil]; 1 inv insert k1 [nil 2]; 0 ok insert k1 [1 nil];"
+     "1 ok insert k1 [nil 2]",
+     ORD_INVALID, "both returned ok, at 0.002 s and at 0.003 s"},
+    {"0 inv insert k1 [1 nil]; 1 inv insert k1 [nil 2]; 0 ok insert k1 [1 nil];"
+     "1 fail insert k1 [nil 2]",
+     ORD_VALID, "1 inserts"},
+    {"0 inv insert k1 [1 nil]; 1 inv insert k2 [nil 2]; 0 ok insert k1 [1 nil];"
+     "1 ok insert k2 [nil 2]",
+     ORD_VALID, "2 inserts"},
+    {"0 inv insert k1 [1 nil]; 0 info insert k1 [1 nil]", ORD_UNKNOWN,
+     "no insert"},
+    {"0 inv insert [1 [1 nil]]; 0 ok insert [1 [1 nil]]", ORD_UNKNOWN,
+     "--keyed"},
+    {"0 inv read k1; 0 ok read k1 1", ORD_UNKNOWN, NULL},
+    {"", ORD_UNKNOWN, NULL},
+};
+
+Test(adya_g2, verdicts)
+{
+    CHECK_ROWS(ord_checker_adya_g2, adya_g2_rows);
+}
+
 /* ---- the definitions ------------------------------------------------------
  */
 
