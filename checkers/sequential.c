@@ -250,6 +250,46 @@ static void fill_after(struct search *s)
         s->after[s->first[sat->arrows[i].from + 1]++] = sat->arrows[i].to;
 }
 
+static int compare_u64(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* In which order to try the writes: by the first end or the last begin of a
+ * write and its reads, whichever comes first.  Where the history happens to be
+ * linearizable that is an order (zones: atomic.h), and nothing is tried twice.
+ * Ranks differ. */
+static bool rank_writes(const struct search *s, uint32_t *rank)
+{
+    const struct ord_trace *t = s->t;
+    uint64_t *points =
+        ord_arena_zalloc(s->sat->arena, (size_t)t->count + 1, sizeof *points);
+
+    if (points == NULL)
+        return false;
+    for (uint32_t i = 0; i < t->count; i++) {
+        uint32_t end = ord_deed_end(t, i);
+        uint32_t begin = ord_deed_begin(t, i);
+
+        if (!ord_deed_is_read(t, i)) {
+            for (uint32_t r = s->readers[i]; r != NONE; r = s->next_reader[r]) {
+                if (ord_deed_end(t, r) < end)
+                    end = ord_deed_end(t, r);
+                if (ord_deed_begin(t, r) > begin)
+                    begin = ord_deed_begin(t, r);
+            }
+        }
+        points[i] = (uint64_t)(end < begin ? end : begin) << 32 | i;
+    }
+    qsort(points, t->count, sizeof *points, compare_u64);
+    for (uint32_t i = 0; i < t->count; i++)
+        rank[(uint32_t)points[i]] = i;
+    return true;
+}
+
 /* ---- the verdict --------------------------------------------------------- */
 
 struct work {
@@ -336,10 +376,8 @@ static int decide(struct work *work, struct ord_err *err)
     if (rank == NULL || !prepare(&s))
         return ord_fail(err, ORD_ENOMEM, "no memory for the search");
     fill_after(&s);
-    for (uint32_t i = 0; i < work->trace.count; i++)
-        rank[i] = ord_deed_end(&work->trace, i) == ORD_CALL_NEVER
-                      ? ord_deed_begin(&work->trace, i)
-                      : ord_deed_end(&work->trace, i);
+    if (!rank_writes(&s, rank))
+        return ord_fail(err, ORD_ENOMEM, "no memory for the search");
     if (sat.outcome == ORD_VALID)
         outcome = search(&s, rank);
     if (outcome == ORD_UNKNOWN)
