@@ -21,23 +21,12 @@ enum {
 
 enum field { FILE_NAME, CHECKER, MODEL, OPTIONS, EXPECTED, SOURCE };
 
-/* Checkers and models that were not there yet when their lines were written.
+/* Models that were not there yet when their lines were written.
  * A line may name these, and nothing else that is unknown; as soon as one of
  * them is registered, its lines count. */
 static const char *const coming[] = {
-    "sequential",
-    /* an option that causal does not obey yet */
-    "level",
-    /* models */
-    "multi-register",
-    "mutex",
-    "owner-mutex",
-    "set",
-    "fifo-queue",
-    "unordered-queue",
-    "stack",
-    "counter",
-    "kv",
+    "multi-register",  "mutex", "owner-mutex", "set", "fifo-queue",
+    "unordered-queue", "stack", "counter",     "kv",
 };
 
 static bool is_coming(const char *name)
@@ -124,8 +113,7 @@ static const char *missing(char *fields[FIELDS])
     if (strcmp(fields[MODEL], "-") != 0 &&
         ord_model_find(fields[MODEL]) == NULL)
         return fields[MODEL];
-    if (!has_option(checker, fields[OPTIONS]) ||
-        (strncmp(fields[OPTIONS], "level=", 6) == 0 && is_coming("level"))) {
+    if (!has_option(checker, fields[OPTIONS])) {
         fields[OPTIONS][strcspn(fields[OPTIONS], "=")] = '\0';
         return fields[OPTIONS];
     }
