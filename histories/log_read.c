@@ -101,14 +101,24 @@ static int name_nodes(struct ord_history_builder *builder,
 
 /* ---- blocks -------------------------------------------------------------- */
 
+/* Whether the bytes end with a trailer. */
+static bool has_trailer(struct ord_bytes bytes)
+{
+    const char *at;
+
+    if (bytes.size < ORD_TRAILER_SIZE)
+        return false;
+    at = bytes.at + bytes.size - ORD_TRAILER_SIZE;
+    return ord_get32(at) == ORD_TRAILER_MAGIC &&
+           ord_get32(at + 4) ==
+               crc32_z(0, (const void *)(at + 8), ORD_TRAILER_SIZE - 8);
+}
+
 static bool is_trailer(struct ord_bytes rest, const struct ord_history *h)
 {
     const char *at = rest.at;
 
-    return rest.size == ORD_TRAILER_SIZE &&
-           ord_get32(at) == ORD_TRAILER_MAGIC &&
-           ord_get32(at + 4) ==
-               crc32_z(0, (const void *)(at + 8), ORD_TRAILER_SIZE - 8) &&
+    return rest.size == ORD_TRAILER_SIZE && has_trailer(rest) &&
            ord_get64(at + 8) == (uint64_t)h->count &&
            ord_get64(at + 16) == (uint64_t)h->call_count;
 }
@@ -224,10 +234,13 @@ static int rebuild(const struct ord_history *blocks, struct ord_bytes rows,
     return rc;
 }
 
-/* Whether the tail goes with these blocks; cuts main where it begins. */
+/* Whether the tail goes with these blocks; cuts main where it begins.  A file
+ * that was closed needs none, whatever lies beside it. */
 static bool has_tail(struct parts *parts, const struct header *header,
                      struct ord_tail_head *head)
 {
+    if (has_trailer(parts->main))
+        parts->tail.size = 0;
     if (!read_tail_head(parts->tail, head) || head->header_crc != header->crc ||
         head->main_size < header->size || head->main_size > parts->main.size)
         return false;
@@ -307,15 +320,17 @@ static int map_file(const char *path, void **map, size_t *size,
 static bool has_magic(const char *path)
 {
     char magic[ORD_LOG_MAGIC_SIZE];
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat info;
-    bool has = false;
+    bool has;
+    int fd;
 
+    /* A pipe is not even opened: its writer would see it closed again. */
+    if (stat(path, &info) != 0 || !S_ISREG(info.st_mode))
+        return false;
+    fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;
-    /* A pipe must not lose its first bytes. */
-    has = fstat(fd, &info) == 0 && S_ISREG(info.st_mode) &&
-          pread(fd, magic, sizeof magic, 0) == sizeof magic &&
+    has = pread(fd, magic, sizeof magic, 0) == sizeof magic &&
           memcmp(magic, ORD_LOG_MAGIC, sizeof magic) == 0;
     (void)close(fd);
     return has;
