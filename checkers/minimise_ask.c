@@ -42,9 +42,9 @@ uint32_t ord_ask_element(const struct ord_ask *ask, uint32_t call)
 
     if (!is_take(lin, call))
         return in;
-    if (out == NONE || lin->type[call] == ORD_OP_INFO)
-        return NONE;
-    return out == ORD_ATOM_NIL && in != NONE ? in : out;
+    if (in == ORD_ATOM_NIL || in == NONE)
+        return out;
+    return out == ORD_ATOM_NIL || out == NONE ? in : out;
 }
 
 static bool txn_is_look(const struct ord_lin *lin, uint32_t call)

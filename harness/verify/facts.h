@@ -31,14 +31,17 @@ struct facts {
     uint32_t fact_count;
     uint64_t violations;
     const char *unknown; /* no pass, and why; NULL: it can be one */
+    bool blames_none;    /* violations that no operation shows */
     bool is_over;        /* no memory: the verification gave up */
 };
 
 typedef void ord_recount(struct facts *f);
 
-ord_recount ord_recount_bank, ord_recount_counter, ord_recount_queue,
-    ord_recount_set, ord_recount_set_full, ord_recount_split_brain,
-    ord_recount_total_queue, ord_recount_unique_ids;
+ord_recount ord_recount_availability, ord_recount_bank, ord_recount_convergence,
+    ord_recount_counter, ord_recount_lost, ord_recount_monotonic_reads,
+    ord_recount_queue, ord_recount_read_your_writes, ord_recount_stale,
+    ord_recount_stats, ord_recount_set, ord_recount_set_full,
+    ord_recount_split_brain, ord_recount_total_queue, ord_recount_unique_ids;
 
 /* ---- tools -------------------------------------------------------------- */
 

@@ -1,7 +1,7 @@
 /* step.c -- see step.h. */
 #include "harness/verify/step.h"
 
-enum { NIL = ORD_ATOM_NIL, PIECES_MAX = 1 << 24 };
+enum { NIL = ORD_ATOM_NIL, PIECES_MAX = 1 << 24, TEXT_MAX = 1 << 20 };
 
 #define NONE ORD_ATOM_NONE
 #define BIT(f) (UINT64_C(1) << (f))
@@ -88,21 +88,19 @@ static bool register_step(const struct world *world, struct state *state,
 
 /* ---- several registers: [[f k v] ...] ----------------------------------- */
 
-static bool is_micro_write(const struct ord_calls *calls, uint32_t f)
+static bool is_text(const struct ord_value *value, const char *text)
 {
-    const struct ord_value value = ord_atom_value(calls, f);
-
-    return value.kind == ORD_TEXT && value.count > 0 &&
-           (value.as.text[0] == 'w' || value.as.text[0] == ':') &&
-           value.as.text[value.count > 1 && value.as.text[0] == ':'] == 'w';
+    return value->kind == ORD_TEXT &&
+           ord_bytes_is((struct ord_bytes){value->as.text, value->count}, text);
 }
 
-/* The items of a txn as it is known: the completion's, else the invocation's.
- */
+/* The items of a call as far as they are known: the completion's, else the
+ * invocation's. */
 static uint32_t micros(const struct world *world, const struct act *act,
                        const uint32_t **items)
 {
-    bool is_known = act->is_answered && act->out != NONE;
+    bool is_known =
+        act->is_answered && act->out != NONE && act->out != ORD_ATOM_NIL;
 
     return ord_atom_items(world->calls, is_known ? act->out : act->in, items);
 }
@@ -113,17 +111,24 @@ struct micro {
     uint32_t value;
 };
 
-static bool micro_at(const struct world *world, uint32_t item,
-                     struct micro *micro)
+/* [f name value], or [name value] of a map.  False: it is neither. */
+static bool micro_at(const struct world *world, const struct act *act,
+                     uint32_t item, struct micro *micro)
 {
     const uint32_t *parts = NULL;
+    uint32_t count = ord_atom_items(world->calls, item, &parts);
+    struct ord_value f;
 
-    if (ord_atom_items(world->calls, item, &parts) != 3)
+    if (count == 2) {
+        *micro = (struct micro){act->f == ORD_F_WRITE, parts[0], parts[1]};
+        return true;
+    }
+    if (count != 3)
         return false;
-    micro->is_write = is_micro_write(world->calls, parts[0]);
-    micro->part = parts[1];
-    micro->value = parts[2];
-    return true;
+    f = ord_atom_value(world->calls, parts[0]);
+    *micro = (struct micro){is_text(&f, "w") || is_text(&f, "write"), parts[1],
+                            parts[2]};
+    return micro->is_write || is_text(&f, "r") || is_text(&f, "read");
 }
 
 static bool multi_init(const struct world *world, struct state *state)
@@ -144,7 +149,7 @@ static bool multi_step(const struct world *world, struct state *state,
         struct micro micro;
         uint32_t place;
 
-        if (!micro_at(world, items[i], &micro))
+        if (!micro_at(world, act, items[i], &micro))
             return false;
         place = ord_place_of(world, micro.part);
         if (micro.is_write)
@@ -209,6 +214,15 @@ static uint32_t truth_of(const struct ord_calls *calls, uint32_t atom)
     return value.kind == ORD_BOOL ? value.as.number != 0 : NONE;
 }
 
+/* What a call of contains brought, where it may be a number, too. */
+static bool says_yes(const struct ord_calls *calls, uint32_t atom)
+{
+    const struct ord_value value = ord_atom_value(calls, atom);
+
+    return (value.kind == ORD_BOOL || value.kind == ORD_INT) &&
+           value.as.number != 0;
+}
+
 static bool read_members(const struct world *world, struct state *state,
                          uint32_t list)
 {
@@ -251,7 +265,8 @@ static bool read_members(const struct world *world, struct state *state,
 static bool set_step(const struct world *world, struct state *state,
                      const struct act *act, uint32_t choice, uint32_t *choices)
 {
-    uint32_t truth = act->is_answered ? truth_of(world->calls, act->out) : NONE;
+    bool is_told = act->is_answered && act->out != act->in;
+    uint32_t truth = is_told ? truth_of(world->calls, act->out) : NONE;
     bool is_add = act->f == ORD_F_ADD;
 
     (void)choice;
@@ -259,7 +274,8 @@ static bool set_step(const struct world *world, struct state *state,
     if (act->f == ORD_F_READ)
         return read_members(world, state, act->out);
     if (act->f == ORD_F_CONTAINS)
-        return truth != NONE && want_member(world, state, act->in, truth);
+        return want_member(world, state, act->in,
+                           says_yes(world->calls, act->out));
     /* true: it changed something. */
     if (truth != NONE &&
         !want_member(world, state, act->in, is_add ? !truth : truth))
@@ -363,8 +379,9 @@ static bool counter_step(const struct world *world, struct state *state,
 
     (void)choice;
     *choices = 1;
-    if (act->f == ORD_F_READ)
-        return ord_atom_int(world->calls, act->out, &number) &&
+    if (act->f == ORD_F_READ) /* nil is 0 */
+        return (act->out == NIL ||
+                ord_atom_int(world->calls, act->out, &number)) &&
                (uint64_t)number == sum;
     if (!ord_atom_int(world->calls, act->in, &number))
         return false;
@@ -376,28 +393,46 @@ static bool counter_step(const struct world *world, struct state *state,
 
 /* ---- keys with append --------------------------------------------------- */
 
-/* The pieces that a value was put together from make that text or list. */
+/* What a piece is as text; nil is nothing, other values as they are written. */
+static struct ord_bytes text_of(const struct ord_calls *calls, uint32_t atom,
+                                struct ord_buf *room)
+{
+    const struct ord_value value = ord_atom_value(calls, atom);
+
+    ord_buf_clear(room);
+    if (value.kind == ORD_TEXT)
+        return (struct ord_bytes){value.as.text, value.count};
+    if (value.kind != ORD_NIL)
+        ord_value_to_edn(&value, room);
+    return ord_buf_bytes(room);
+}
+
+/* The pieces that a value was put together from make that text. */
 static bool is_joined(const struct ord_calls *calls, const struct state *state,
                       uint32_t out)
 {
-    const struct ord_value whole = ord_atom_value(calls, out);
+    struct ord_buf rooms[2];
+    struct ord_bytes whole;
+    bool fits = true;
     size_t at = 0;
 
-    if (state->count == 0)
-        return out == NIL || whole.count == 0;
-    if (state->count == 1)
-        return state->at[0] == out;
-    if (whole.kind != ORD_TEXT)
-        return false;
-    for (uint32_t i = 0; i < state->count; i++) {
-        const struct ord_value piece = ord_atom_value(calls, state->at[i]);
+    if (state->count == 1 && state->at[0] == out)
+        return true;
+    ord_buf_init(&rooms[0], TEXT_MAX);
+    ord_buf_init(&rooms[1], TEXT_MAX);
+    whole = text_of(calls, out, &rooms[0]);
+    for (uint32_t i = 0; i < state->count && fits; i++) {
+        struct ord_bytes piece = text_of(calls, state->at[i], &rooms[1]);
 
-        if (piece.kind != ORD_TEXT || piece.count > whole.count - at ||
-            memcmp(piece.as.text, whole.as.text + at, piece.count) != 0)
-            return false;
-        at += piece.count;
+        fits = piece.size <= whole.size - at &&
+               (piece.size == 0 ||
+                memcmp(piece.at, whole.at + at, piece.size) == 0);
+        at += fits ? piece.size : 0;
     }
-    return at == whole.count;
+    fits = fits && at == whole.size && !rooms[0].failed && !rooms[1].failed;
+    ord_buf_fini(&rooms[0]);
+    ord_buf_fini(&rooms[1]);
+    return fits;
 }
 
 static bool kv_step(const struct world *world, struct state *state,
@@ -443,9 +478,10 @@ static const struct model models[] = {
      .init = nothing_init,
      .step = kv_step},
     {.name = "multi-register",
-     .fs = BIT(ORD_F_TXN),
-     .rule = RULE_FREE,
+     .fs = BIT(ORD_F_TXN) | BIT(ORD_F_READ) | BIT(ORD_F_WRITE),
+     .rule = RULE_LISTED,
      .has_parts = true,
+     .has_names = true,
      .init = multi_init,
      .step = multi_step},
     {.name = "mutex",
@@ -499,10 +535,11 @@ uint32_t ord_act_taken(const struct act *act)
 {
     if (act->f != ORD_F_DEQUEUE && act->f != ORD_F_POP)
         return NONE;
-    if (!act->is_answered)
-        return NONE;
     /* Some recorders name the element when they ask for it. */
-    return act->out == NIL && act->in != NONE ? act->in : act->out;
+    if (act->in == NIL || act->in == NONE)
+        return act->is_answered ? act->out : NONE;
+    return !act->is_answered || act->out == NIL || act->out == NONE ? act->in
+                                                                    : act->out;
 }
 
 struct act ord_act_of(const struct ord_calls *calls, uint32_t call)
@@ -521,25 +558,13 @@ struct act ord_act_of(const struct ord_calls *calls, uint32_t call)
 
 bool ord_act_is_look(const struct world *world, const struct act *act)
 {
-    const uint32_t *items = NULL;
-    uint32_t count;
-    bool is_take = act->f == ORD_F_DEQUEUE || act->f == ORD_F_POP;
-
+    (void)world;
     if (act->is_failed || act->f == ORD_F_READ || act->f == ORD_F_GET ||
         act->f == ORD_F_CONTAINS)
         return true;
-    if (is_take) /* it was empty */
+    if (act->f == ORD_F_DEQUEUE || act->f == ORD_F_POP) /* it was empty */
         return act->is_answered && ord_act_taken(act) == NIL;
-    if (act->f != ORD_F_TXN)
-        return false;
-    count = micros(world, act, &items);
-    for (uint32_t i = 0; i < count; i++) {
-        struct micro micro;
-
-        if (!micro_at(world, items[i], &micro) || micro.is_write)
-            return false;
-    }
-    return true;
+    return false;
 }
 
 bool ord_act_counts(const struct world *world, const struct ord_calls *calls,
@@ -566,7 +591,7 @@ static void txn_touches(const struct world *world, const struct act *act,
     for (uint32_t i = 0; i < count; i++) {
         struct micro micro;
 
-        if (micro_at(world, items[i], &micro) && micro.is_write == writes)
+        if (micro_at(world, act, items[i], &micro) && micro.is_write == writes)
             each(context, micro.part, micro.value);
     }
 }
@@ -591,11 +616,12 @@ void ord_act_wants(const struct world *world, const struct act *act,
 {
     uint32_t taken = ord_act_taken(act);
 
-    switch (act->f) {
-    case ORD_F_TXN:
+    if (world->model->has_names) {
         if (act->is_answered)
             txn_touches(world, act, false, each, context);
         return;
+    }
+    switch (act->f) {
     case ORD_F_CAS:
         each(context, 0, act->out);
         return;
@@ -621,10 +647,11 @@ void ord_act_wants(const struct world *world, const struct act *act,
 void ord_act_puts(const struct world *world, const struct act *act,
                   ord_touch *each, void *context)
 {
-    switch (act->f) {
-    case ORD_F_TXN:
+    if (world->model->has_names) {
         txn_touches(world, act, true, each, context);
         return;
+    }
+    switch (act->f) {
     case ORD_F_ADD:
     case ORD_F_REMOVE:
         if (world->model->has_members)

@@ -62,6 +62,7 @@ struct model {
     enum rule rule;
     bool has_owner;     /* a lock is released by who has it */
     bool has_parts;     /* the state has one place for each element or name */
+    bool has_names;     /* a call is a list of [f name value], or a map */
     bool has_members;   /* ... which is in or out */
     bool has_leftovers; /* unknown takes may take any element */
     bool has_pieces;    /* values are put together from texts */
