@@ -265,6 +265,7 @@ struct totals { /* of a value; then of all */
     uint64_t recovered;
     uint64_t unfinished;
     uint64_t drains;
+    bool is_bad; /* a value's: missing, unexpected or too often */
 };
 
 static void count_queue(struct facts *f, struct totals *values,
@@ -292,32 +293,52 @@ static void count_queue(struct facts *f, struct totals *values,
 }
 
 /* Each value once: what was counted of it is cleared. */
-static void sum_value(struct facts *f, struct totals *value, struct totals *key,
-                      uint32_t call)
+static void sum_value(struct facts *f, struct totals *value, struct totals *key)
 {
     uint64_t least =
         value->taken < value->attempted ? value->taken : value->attempted;
     bool is_too_often = value->attempted > 0 && value->taken > value->attempted;
+    bool is_missing = value->acknowledged > value->taken;
+    bool is_unexpected = value->attempted == 0 && value->taken > 0;
 
     key->attempted += value->attempted;
     key->acknowledged += value->acknowledged;
     key->taken += value->taken;
-    if (value->acknowledged > value->taken) {
+    if (is_missing)
         key->missing += value->acknowledged - value->taken;
-        key->lost++; /* values, for now */
-        f->blamed[call] = 1;
-    }
-    if (value->attempted == 0 && value->taken > 0) {
+    key->lost += is_missing; /* values, for now */
+    if (is_unexpected)
         key->unexpected += value->taken;
-        ord_blame(f, call);
-    }
     if (is_too_often)
         key->duplicated += value->taken - value->attempted;
-    if (is_too_often && ord_facts_option(f, "duplicates", "violation"))
-        ord_blame(f, call);
+    f->violations += is_unexpected;
+    f->violations +=
+        is_too_often && ord_facts_option(f, "duplicates", "violation");
     if (least > value->acknowledged)
         key->recovered += least - value->acknowledged;
-    *value = (struct totals){0};
+    is_missing = is_missing || is_unexpected || is_too_often || value->is_bad;
+    *value = (struct totals){.is_bad = is_missing};
+}
+
+/* All calls on a value that is not as it should be take part; clears that. */
+static void blame_values(struct facts *f, struct totals *values)
+{
+    for (int pass = 0; pass < 2; pass++) {
+        for (uint32_t i = 0; i < f->count; i++) {
+            uint32_t call = f->at[i];
+            const uint32_t *items = NULL;
+            uint32_t count = taken_by(f, call, &items);
+            struct totals *put = &values[f->calls->in[call]];
+
+            f->blamed[call] |= is_put(f, call) && put->is_bad;
+            for (uint32_t j = 0; j < count; j++)
+                f->blamed[call] |= values[items[j]].is_bad;
+            for (uint32_t j = 0; pass == 1 && j < count; j++)
+                values[items[j]].is_bad = false;
+            if (pass == 1 && is_put(f, call))
+                put->is_bad = false;
+        }
+    }
 }
 
 static void sum_queue(struct facts *f, struct totals *values,
@@ -334,10 +355,11 @@ static void sum_queue(struct facts *f, struct totals *values,
         uint32_t count = taken_by(f, f->at[i], &items);
 
         if (is_put(f, f->at[i]))
-            sum_value(f, &values[f->calls->in[f->at[i]]], &key, f->at[i]);
+            sum_value(f, &values[f->calls->in[f->at[i]]], &key);
         for (uint32_t j = 0; j < count; j++)
-            sum_value(f, &values[items[j]], &key, f->at[i]);
+            sum_value(f, &values[items[j]], &key);
     }
+    blame_values(f, values);
     excuses = takes_nothing ? 0 : key.unfinished;
     lost_values = key.lost;
     key.lost = 0;
