@@ -19,9 +19,12 @@ static const char mark[] = "\"digest\":\"";
 static void fit_digests(struct ord_buf *proof, const struct ord_history *h)
 {
     uint64_t digest = ORD_DIGEST_START;
+    uint64_t of_history = 0;
+    struct ord_err err = {0};
     size_t done = 0;
     bool is_first = true;
 
+    ORD_ASSERT(ord_history_digest(h, &of_history, &err) == ORD_OK);
     while (proof->size - done >= sizeof mark - 1 + DIGITS) {
         const char *at =
             memmem(proof->at + done, proof->size - done, mark, sizeof mark - 1);
@@ -35,9 +38,8 @@ static void fit_digests(struct ord_buf *proof, const struct ord_history *h)
             return;
         digest = ord_digest_bytes(
             digest, (struct ord_bytes){proof->at + done, digits - done});
-        (void)snprintf(
-            text, sizeof text, "%016llx",
-            (unsigned long long)(is_first ? ord_history_digest(h) : digest));
+        (void)snprintf(text, sizeof text, "%016llx",
+                       (unsigned long long)(is_first ? of_history : digest));
         memcpy(proof->at + digits, text, DIGITS);
         is_first = false;
         done = digits;

@@ -45,16 +45,19 @@ int ord_proof_begin(struct ord_proof_file *file, const char *path,
                     const struct ord_history *history, bool is_keyed,
                     struct ord_err *err)
 {
+    uint64_t digest = 0;
+
     *file =
         (struct ord_proof_file){.file = {.fd = -1}, .digest = ORD_DIGEST_START};
     ord_buf_init(&file->out, OUT_SIZE_MAX);
+    if (ord_history_digest(history, &digest, err) != ORD_OK)
+        return err->rc;
     if (path != NULL && ord_new_file_open(&file->file, path, err) != ORD_OK)
         return err->rc;
     ord_buf_printf(&file->out, "{\"ordeal_proof\":%d", ORD_PROOF_VERSION);
-    ord_buf_printf(&file->out,
-                   ",\n\"history\":{\"events\":%lld,\"digest\":\"%016llx\"}",
-                   (long long)ord_history_count(history),
-                   (unsigned long long)ord_history_digest(history));
+    ord_buf_printf(
+        &file->out, ",\n\"history\":{\"events\":%lld,\"digest\":\"%016llx\"}",
+        (long long)ord_history_count(history), (unsigned long long)digest);
     ord_out_bool(&file->out, "keyed", is_keyed);
     ord_buf_text(&file->out, ",\n\"checks\":[");
     return flush(file, ORD_PROOF_FLUSH_SIZE, err);

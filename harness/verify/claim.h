@@ -77,6 +77,8 @@ bool ord_claim_option_is(const struct claim *claim, const char *name,
 
 /* ---- the parts ---------------------------------------------------------- */
 bool ord_verify_linearizable(struct verify *v);
+/* Of monotonic-writes and writes-follow-reads; a pass is not counted again. */
+bool ord_verify_cycles(struct verify *v);
 /* Counts again; sets *is_known to whether it knows how to for this checker. */
 bool ord_verify_facts(struct verify *v, bool *is_known);
 

@@ -26,7 +26,10 @@ static void write_file(const struct ord_history *h, const struct row *row,
                        struct ord_buf *out)
 {
     bool is_violation = strcmp(row->verdict, "violation") == 0;
+    uint64_t digest = 0;
+    struct ord_err err = {0};
 
+    cr_assert_eq(ord_history_digest(h, &digest, &err), ORD_OK);
     ord_buf_printf(out,
                    "{\"ordeal_proof\":1,\"history\":{\"events\":%lld,"
                    "\"digest\":\"%016llx\"},\"keyed\":false,\"checks\":["
@@ -34,9 +37,8 @@ static void write_file(const struct ord_history *h, const struct row *row,
                    "\"options\":{},\"verdict\":\"%s\",\"why\":\"\","
                    "\"key\":null,\"violations\":%d,\"ops\":[],\"stats\":{},"
                    "\"objects\":%s,\"digest\":\"",
-                   (long long)ord_history_count(h),
-                   (unsigned long long)ord_history_digest(h), row->model,
-                   row->verdict, is_violation, row->objects);
+                   (long long)ord_history_count(h), (unsigned long long)digest,
+                   row->model, row->verdict, is_violation, row->objects);
     ord_buf_printf(out, "%016llx\"}],\"digest\":\"",
                    (unsigned long long)ord_digest_bytes(ORD_DIGEST_START,
                                                         ord_buf_bytes(out)));
