@@ -29,6 +29,7 @@ int ord_cmd_verify(const struct ord_cli *cli);
 int ord_cmd_show(const struct ord_cli *cli);
 int ord_cmd_report(const struct ord_cli *cli);
 int ord_cmd_query(const struct ord_cli *cli);
+int ord_cmd_import(const struct ord_cli *cli);
 int ord_cmd_export(const struct ord_cli *cli);
 int ord_cmd_generate(const struct ord_cli *cli);
 int ord_cmd_list(const struct ord_cli *cli);

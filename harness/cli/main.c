@@ -28,6 +28,8 @@ static const struct {
     {"show", ord_cmd_show, "HISTORY   page through a history"},
     {"report", ord_cmd_report, "RUN     write a run's report again"},
     {"query", ord_cmd_query, "WHAT SQL SQL over a history or over all runs"},
+    {"import", ord_cmd_import,
+     "FILE     another tool's history into our format"},
     {"export", ord_cmd_export,
      "HISTORY a history as EDN, JSON lines or SQLite"},
     {"generate", ord_cmd_generate, "-o FILE a history, made up: for tests"},
