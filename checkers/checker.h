@@ -92,10 +92,7 @@ struct ord_verdict {
     uint32_t finding_count;
     struct ord_stat stats[ORD_STATS_MAX];
     uint32_t stat_count;
-    /* linearizable, valid: a linearization order (indexes of invocations, in
-     * the arena), key by key; else NULL. */
-    const int64_t *order;
-    uint64_t order_count;
+    const char *model; /* linearizable: the one used; NULL: none, or several */
     const struct ord_proof *proof; /* NULL unless wanted */
 };
 

@@ -1,194 +1,139 @@
-/* linearizable.c -- each object behaves as one register that all share.
+/* linearizable.c -- each object behaves as one that all share.
  *
  * Claim:       per object (locality: Herlihy and Wing, TOPLAS 12(3), 1990)
  *              there is an order of the calls that respects real time and in
- *              which each read returns what the last write or successful cas
- *              before it put, and each successful cas found what it expected;
- *              at first the value is nil.  `order` is that order.
+ *              which each returns what the model says after those before it.
+ *              The proof is that order.
  * Not claimed: final reads (replicas are asked one by one, on purpose); that a
- *              failed cas really saw another value; operations that are no
- *              read, write or cas.
- * Crashed:     an unfinished write or cas happened at any time from its
- *              invocation on, once, or never; an unfinished read says nothing.
- * Unknown:     nothing to check; an object with other operations; the budget
- *              of steps or memory is used up (only where a key has values
- *              written more than once).
- * Cost:        unique values per key: O(calls log calls); else see frontier.c.
- * Models:      register (no cas may occur), cas-register (the default).
+ *              failed cas really saw another value, unless `strict` is true.
+ * Crashed:     an unfinished call that changes the object happened at any time
+ *              from its invocation on, once, or never; other unfinished calls
+ *              say nothing.
+ * Unknown:     nothing to check; an object with operations that no model has,
+ *              or not the one asked for; the steps or the memory are used up.
+ *              An object that is undecided hides no violation of another one.
+ * Cost:        that of the model's engine (models.h); for registers whose
+ *              values are unique O(calls).  40 bytes a call and 16 a value.
+ * Models:      see lin.h; without --model the one that fits the operations.
  */
 #include <stdio.h>
 #include <string.h>
 
-#include "checkers/lin.h"
-#include "checkers/linear.h"
+#include "checkers/lin_objects.h"
+#include "checkers/minimise.h"
 #include "checkers/registry.h"
 
-#define STEPS_DEFAULT UINT64_C(200000000)
+#define STEPS_DEFAULT UINT64_C(2000000000)
 
 struct work {
     const struct ord_check_in *in;
     struct ord_verdict *out;
-    struct ord_view view;
+    struct ord_objects objects;
+    struct ord_arena scratch;      /* of one object */
+    const struct ord_model *model; /* asked for; NULL: what fits */
     uint64_t steps_left;
     uint64_t call_count;
     uint32_t object_count;
+    uint32_t register_count; /* of these */
     uint32_t undecided_count;
+    bool has_models;              /* more than one was used */
     char undecided[ORD_WHY_SIZE]; /* why the first was not decided */
-    int64_t *order;
-    uint64_t order_count;
-    bool has_order; /* of all objects */
+    struct ord_proof *last;
 };
 
-static bool is_relevant(const struct ord_call *call)
+static bool is_register(const struct ord_model *model)
 {
-    if (call->type == ORD_OP_FAIL)
-        return false;
-    if (call->f == ORD_F_READ)
-        return ord_call_is_read(call);
-    return true;
+    return model != NULL && (strcmp(model->name, "cas-register") == 0 ||
+                             strcmp(model->name, "register") == 0);
 }
 
-/* Values that somebody saw for certain: read, or expected by a cas that
- * succeeded; and then what an unfinished cas to such a value expects. */
-static bool mark_needed(const struct ord_linear *linear, uint8_t *is_needed)
-{
-    struct ord_arena *arena = linear->in->arena;
-    uint32_t values = linear->values.count;
-    uint32_t *head = ord_arena_zalloc(arena, values, sizeof *head);
-    uint32_t *next =
-        ord_arena_zalloc(arena, (size_t)linear->count + 1, sizeof *next);
-    uint32_t *stack = ord_arena_zalloc(arena, values, sizeof *stack);
-    uint32_t depth = 0;
-
-    if (head == NULL || next == NULL || stack == NULL)
-        return false;
-    for (uint32_t i = 0; i < linear->count; i++) {
-        const struct ord_linear_call *call = &linear->calls[i];
-        uint32_t value = call->f == ORD_F_CAS ? call->from : call->to;
-
-        if (call->end == ORD_NEVER && call->f == ORD_F_CAS) {
-            next[i] = head[call->to];
-            head[call->to] = i + 1;
-        } else if (call->end != ORD_NEVER && call->f != ORD_F_WRITE &&
-                   !is_needed[value]) {
-            is_needed[value] = 1;
-            stack[depth++] = value;
-        }
-    }
-    while (depth > 0) {
-        uint32_t value = stack[--depth];
-
-        for (uint32_t i = head[value]; i != 0; i = next[i - 1]) {
-            uint32_t from = linear->calls[i - 1].from;
-
-            if (!is_needed[from]) {
-                ORD_ASSERT(depth < values);
-                is_needed[from] = 1;
-                stack[depth++] = from;
-            }
-        }
-    }
-    return true;
-}
-
-/* Drops unfinished writes that nobody saw; tells whether values are unique. */
-static bool drop_unseen(struct ord_linear *linear)
+/* How much there is to check: calls that succeeded. */
+static uint32_t count_ok(const struct ord_lin *lin)
 {
     uint32_t count = 0;
-    uint8_t *is_needed =
-        ord_arena_zalloc(linear->in->arena, linear->values.count, 1);
-    uint8_t *is_written =
-        ord_arena_zalloc(linear->in->arena, linear->values.count, 1);
 
-    if (is_needed == NULL || is_written == NULL ||
-        !mark_needed(linear, is_needed))
-        return false;
-    linear->is_unique = true;
-    is_written[ORD_LINEAR_NIL] = 1;
-    for (uint32_t i = 0; i < linear->count; i++) {
-        struct ord_linear_call call = linear->calls[i];
-
-        if (call.end == ORD_NEVER && !is_needed[call.to])
-            continue;
-        linear->calls[count++] = call;
-        if (call.f == ORD_F_READ)
-            continue;
-        if (is_written[call.to])
-            linear->is_unique = false;
-        is_written[call.to] = 1;
-    }
-    linear->count = count;
-    return true;
+    for (uint32_t i = 0; i < lin->count; i++)
+        count += lin->type[i] == ORD_OP_OK &&
+                 (lin->is_final == NULL || lin->is_final[i] == 0);
+    return count;
 }
 
-static int linear_init(struct ord_linear *linear, struct ord_err *err)
+/* The first call that may have happened and that the model does not have. */
+static uint32_t find_odd(const struct ord_model *model,
+                         const struct ord_lin *lin)
 {
-    const struct ord_call *calls =
-        ord_object_calls(linear->view, linear->object);
-    struct ord_arena *arena = linear->in->arena;
-    size_t room = (size_t)linear->object->count + 1;
-    struct ord_value nil = ord_value_nil();
-    uint32_t id = 0;
-
-    linear->calls = ord_arena_zalloc(arena, room, sizeof *linear->calls);
-    linear->order = ord_arena_zalloc(arena, room, sizeof *linear->order);
-    if (linear->calls == NULL || linear->order == NULL ||
-        !ord_intern_init(&linear->values, arena, linear->object->count * 2 + 1))
-        return ord_fail(err, ORD_ENOMEM, "no memory for %u calls",
-                        linear->object->count);
-    id = ord_intern_add(&linear->values, &nil);
-    ORD_ASSERT(id == ORD_LINEAR_NIL);
-    for (uint32_t i = 0; i < linear->object->count; i++) {
-        const struct ord_call *call = &calls[i];
-        struct ord_linear_call *to = &linear->calls[linear->count];
-
-        if (!is_relevant(call))
-            continue;
-        *to = (struct ord_linear_call){
-            .call = call, .begin = call->begin, .end = call->end, .f = call->f};
-        to->to = ord_intern_add(&linear->values, ord_call_value(call));
-        if (call->f == ORD_F_CAS)
-            to->from = ord_intern_add(&linear->values, ord_call_expected(call));
-        linear->count++;
+    for (uint32_t i = 0; i < lin->count; i++) {
+        if (lin->type[i] != ORD_OP_FAIL && (model->fs >> lin->f[i] & 1) == 0)
+            return i;
     }
-    if (!drop_unseen(linear))
-        return ord_fail(err, ORD_ENOMEM, "no memory for values");
+    return ORD_LIN_NONE;
+}
+
+/* ---- proofs ------------------------------------------------------------- */
+
+static struct ord_proof *proof_new(struct work *work, struct ord_value key,
+                                   enum ord_proof_kind kind, uint64_t count)
+{
+    struct ord_arena *arena = work->in->arena;
+    struct ord_proof *proof = ord_arena_zalloc(arena, 1, sizeof *proof);
+
+    if (proof == NULL)
+        return NULL;
+    proof->key = key;
+    proof->kind = kind;
+    proof->count = count;
+    return proof;
+}
+
+static void proof_link(struct work *work, struct ord_proof *proof)
+{
+    if (work->last == NULL)
+        work->out->proof = proof;
+    else
+        work->last->next = proof;
+    work->last = proof;
+}
+
+static int keep_order(struct work *work, const struct ord_lin *lin,
+                      struct ord_value key, struct ord_err *err)
+{
+    size_t room = (size_t)lin->order_count + 1;
+    uint32_t *ops = ord_arena_alloc(work->in->arena, room * sizeof *ops);
+    struct ord_proof *proof =
+        proof_new(work, key, ORD_PROOF_ORDER, lin->order_count);
+
+    if (ops == NULL || proof == NULL)
+        return ord_fail(err, ORD_ENOMEM, "no memory to keep the order");
+    for (uint32_t i = 0; i < lin->order_count; i++)
+        ops[i] = lin->begin[lin->order[i]];
+    proof->ops = ops;
+    proof_link(work, proof);
     return ORD_OK;
 }
 
-/* A read or cas of a value that no call writes at all. */
-static bool found_unwritten(struct ord_linear *linear)
+static int keep_core(struct work *work, const struct ord_lin *lin,
+                     struct ord_value key, bool is_minimal, struct ord_err *err)
 {
-    uint8_t *is_written =
-        ord_arena_zalloc(linear->in->arena, linear->values.count, 1);
+    size_t room = (size_t)lin->core_count + 1;
+    uint32_t *ops = ord_arena_alloc(work->in->arena, room * sizeof *ops);
+    uint8_t *marks = ord_arena_alloc(work->in->arena, room);
+    struct ord_proof *proof =
+        proof_new(work, key, ORD_PROOF_CORE, lin->core_count);
 
-    if (is_written == NULL)
-        return false; /* the engine will find it */
-    is_written[ORD_LINEAR_NIL] = 1;
-    for (uint32_t i = 0; i < linear->count; i++) {
-        if (linear->calls[i].f != ORD_F_READ)
-            is_written[linear->calls[i].to] = 1;
+    if (ops == NULL || marks == NULL || proof == NULL)
+        return ord_fail(err, ORD_ENOMEM, "no memory to keep the core");
+    for (uint32_t i = 0; i < lin->core_count; i++) {
+        ops[i] = lin->begin[lin->core[i].call];
+        marks[i] = lin->core[i].keep;
     }
-    for (uint32_t i = 0; i < linear->count; i++) {
-        const struct ord_linear_call *call = &linear->calls[i];
-        struct ord_named named = {
-            .key = linear->object->key, .ops = {call->call->inv}, .count = 1};
-        uint32_t needs = call->f == ORD_F_CAS ? call->from : call->to;
-        struct ord_text why;
-
-        if (is_written[needs] || call->end == ORD_NEVER)
-            continue;
-        why = ord_text_unwritten(linear->view, linear->object,
-                                 &linear->values.values[needs], &named);
-        ord_found(linear->in, linear->out, &named,
-                  "%s: %s succeeded at %s, but %s",
-                  ord_text_key(&linear->object->key).at,
-                  ord_text_call(linear->view, call->call).at,
-                  ord_text_when(call->call->done).at, why.at);
-        return true;
-    }
-    return false;
+    proof->ops = ops;
+    proof->marks = marks;
+    proof->is_minimal = is_minimal;
+    proof_link(work, proof);
+    return ORD_OK;
 }
+
+/* ---- one object --------------------------------------------------------- */
 
 static void undecided(struct work *work, const char *why)
 {
@@ -196,78 +141,104 @@ static void undecided(struct work *work, const char *why)
         (void)snprintf(work->undecided, sizeof work->undecided, "%s", why);
 }
 
-static void keep_order(struct work *work, const struct ord_linear *linear)
+static int settle_invalid(struct work *work, struct ord_lin *lin,
+                          const struct ord_model *model, struct ord_value key,
+                          struct ord_err *err)
 {
-    if (!linear->has_order) {
-        work->has_order = false; /* the engine could not keep it in memory */
-        return;
-    }
-    for (uint32_t i = 0; i < linear->order_count; i++)
-        work->order[work->order_count++] =
-            linear->calls[linear->order[i]].begin;
+    const struct ord_lin_words words = {
+        .in = work->in, .out = work->out, .lin = lin, .key = key};
+    bool is_told = work->out->violation_count <= ORD_FINDINGS_MAX;
+    bool is_minimal = false;
+
+    if (is_told && (work->in->wants_proof || work->out->violation_count == 0) &&
+        ord_minimise(model, lin, &is_minimal, err) != ORD_OK)
+        return err->rc;
+    ord_lin_accuse(&words);
+    if (!is_told || !work->in->wants_proof || lin->core == NULL)
+        return ORD_OK;
+    return keep_core(work, lin, key, is_minimal, err);
 }
 
-static int check_object(struct work *work, const struct ord_object *object,
-                        struct ord_err *err)
+static int settle(struct work *work, struct ord_lin *lin,
+                  const struct ord_model *model, struct ord_value key,
+                  struct ord_err *err)
 {
-    struct ord_linear linear = {.in = work->in,
-                                .out = work->out,
-                                .view = &work->view,
-                                .object = object,
-                                .steps_left = work->steps_left};
-    enum ord_outcome outcome = ORD_UNKNOWN;
-    int rc = ORD_OK;
+    const struct ord_lin_words words = {
+        .in = work->in, .out = work->out, .lin = lin, .key = key};
+    char why[ORD_WHY_SIZE];
 
-    if (linear_init(&linear, err) != ORD_OK)
-        return err->rc;
-    if (linear.count == 0)
-        return ORD_OK;
-    work->object_count++;
-    work->call_count += linear.count;
-    if (linear.is_unique)
-        rc = ord_zones(&linear, &outcome, err);
-    else if (found_unwritten(&linear))
-        outcome = ORD_INVALID;
-    else
-        rc = ord_frontier(&linear, &outcome, err);
-    work->steps_left = linear.steps_left;
-    if (rc != ORD_OK)
-        return rc;
-    if (outcome == ORD_VALID)
-        keep_order(work, &linear);
-    if (outcome == ORD_UNKNOWN)
-        undecided(work, work->out->why);
+    if (lin->outcome == ORD_INVALID)
+        return settle_invalid(work, lin, model, key, err);
+    if (lin->outcome == ORD_VALID) {
+        if (lin->order == NULL || !work->in->wants_proof)
+            return ORD_OK;
+        return keep_order(work, lin, key, err);
+    }
+    ord_lin_doubt(&words, why, sizeof why);
+    undecided(work, why);
     return ORD_OK;
 }
 
-/* Objects that this checker cannot speak about. */
-static bool is_other(struct work *work, const struct ord_object *object)
+static int judge(struct work *work, struct ord_lin *lin,
+                 const struct ord_model *model, struct ord_value key,
+                 struct ord_err *err)
 {
-    const struct ord_call *calls = ord_object_calls(&work->view, object);
-    const char *model = work->in->model;
+    const struct ord_arena *arena = work->in->arena;
+    size_t room = arena->size_max - arena->taken_size;
     char why[ORD_WHY_SIZE];
 
-    if (object->kind != ORD_OBJECT_REGISTER) {
-        (void)snprintf(why, sizeof why,
-                       "%s is no register: ", ord_text_key(&object->key).at);
-        ord_text_odd(&work->view, object, why, sizeof why);
-        undecided(work, why);
-        return true;
-    }
-    if (model == NULL || strcmp(model, "register") != 0)
-        return false;
-    for (uint32_t i = 0; i < object->count; i++) {
-        if (calls[i].f == ORD_F_CAS) {
-            (void)snprintf(why, sizeof why,
-                           "%s: the model register has no cas (operation %lld)",
-                           ord_text_key(&object->key).at,
-                           (long long)calls[i].begin);
-            undecided(work, why);
-            return true;
-        }
-    }
-    return false;
+    ord_arena_reset(&work->scratch);
+    work->scratch.size_max =
+        room > work->scratch.taken_size ? room : work->scratch.taken_size + 1;
+    lin->arena = &work->scratch;
+    lin->steps_left = &work->steps_left;
+    lin->wants_order = work->in->wants_proof;
+    if (ord_lin_decide(model, lin, err) == ORD_OK &&
+        settle(work, lin, model, key, err) == ORD_OK)
+        return ORD_OK;
+    if (err->rc != ORD_ENOMEM)
+        return err->rc;
+    (void)snprintf(why, sizeof why, "%s: the memory is used up: %.200s",
+                   ord_text_key(&key).at, err->text);
+    undecided(work, why);
+    return ORD_OK;
 }
+
+static int check_object(struct work *work, struct ord_lin *lin,
+                        struct ord_value key, struct ord_err *err)
+{
+    const struct ord_lin_words words = {
+        .in = work->in, .out = work->out, .lin = lin, .key = key};
+    const struct ord_model *model = work->model;
+    uint32_t count = count_ok(lin);
+    uint32_t odd = ORD_LIN_NONE;
+    char why[ORD_WHY_SIZE];
+
+    if (model != NULL)
+        odd = find_odd(model, lin);
+    else
+        model = ord_lin_model(lin, &odd);
+    if (model == NULL || odd != ORD_LIN_NONE) {
+        ord_lin_misfit(&words, model, odd, why, sizeof why);
+        undecided(work, why);
+        return ORD_OK;
+    }
+    if (count == 0)
+        return ORD_OK;
+    work->object_count++;
+    work->call_count += count;
+    work->register_count += is_register(model);
+    if (work->out->model == NULL && !work->has_models)
+        work->out->model = model->name;
+    if (work->out->model != NULL &&
+        strcmp(work->out->model, model->name) != 0) {
+        work->has_models = true;
+        work->out->model = NULL;
+    }
+    return judge(work, lin, model, key, err);
+}
+
+/* ---- all ---------------------------------------------------------------- */
 
 static int linearizable_conclude(struct work *work)
 {
@@ -281,52 +252,76 @@ static int linearizable_conclude(struct work *work)
     if (work->undecided_count > 0)
         return ord_conclude(out, ORD_UNKNOWN, "%s", work->undecided);
     if (work->object_count == 0)
-        return ord_conclude(out, ORD_UNKNOWN,
-                            "no operation on a register to check");
-    if (work->has_order) {
-        out->order = work->order;
-        out->order_count = work->order_count;
-    }
+        return ord_conclude(out, ORD_UNKNOWN, "no operation to check");
     return ord_conclude(
-        out, ORD_VALID, "%llu operations on %u registers are linearizable",
-        (unsigned long long)work->call_count, work->object_count);
+        out, ORD_VALID, "%llu operations on %u %s are linearizable",
+        (unsigned long long)work->call_count, work->object_count,
+        work->register_count == work->object_count ? "registers" : "objects");
+}
+
+static int find_model(struct work *work, struct ord_err *err)
+{
+    struct ord_buf names;
+    int rc = ORD_OK;
+
+    if (work->in->model == NULL)
+        return ORD_OK;
+    work->model = ord_model_find(work->in->model);
+    if (work->model != NULL)
+        return ORD_OK;
+    ord_buf_init(&names, 1 << 12);
+    for (const struct ord_model *const *m = ord_models(); *m != NULL; m++)
+        ord_buf_printf(&names, "%s%s", m == ord_models() ? "" : ", ",
+                       (*m)->name);
+    rc = ord_fail(err, ORD_EUSAGE, "model \"%s\"; there are %s",
+                  work->in->model, ord_buf_str(&names));
+    ord_buf_fini(&names);
+    return rc;
+}
+
+static int check_all(struct work *work, struct ord_err *err)
+{
+    struct ord_objects *objects = &work->objects;
+    int rc = ORD_OK;
+
+    for (uint32_t k = 0; k < ord_objects_count(objects) && rc == ORD_OK; k++) {
+        struct ord_lin lin;
+
+        ord_objects_get(objects, k, &lin);
+        rc = check_object(work, &lin, objects->calls.keys[k], err);
+        ord_objects_put_back(objects, &lin);
+    }
+    return rc;
 }
 
 static int linearizable_check(const struct ord_check_in *in,
                               struct ord_verdict *out, struct ord_err *err)
 {
+    const char *strict = ord_check_option(in, "strict");
     struct work work = {
         .in = in,
         .out = out,
         .steps_left = in->steps_max == 0 ? STEPS_DEFAULT : in->steps_max,
-        .has_order = true,
     };
+    int rc = ORD_OK;
 
     ORD_ASSERT(out->outcome == ORD_UNKNOWN); /* a pass has to be earned */
-    if (in->model != NULL && strcmp(in->model, "register") != 0 &&
-        strcmp(in->model, "cas-register") != 0)
-        return ord_fail(err, ORD_EUSAGE,
-                        "model \"%s\"; there are register and cas-register",
-                        in->model);
-    if (ord_view_init(&work.view, in, err) != ORD_OK)
+    if (find_model(&work, err) != ORD_OK ||
+        ord_objects_init(&work.objects, in,
+                         is_register(work.model) ? 0 : ORD_CALLS_PROCESSES,
+                         strict != NULL && strcmp(strict, "true") == 0,
+                         err) != ORD_OK)
         return err->rc;
-    work.order = ord_arena_zalloc(in->arena, (size_t)work.view.call_count + 1,
-                                  sizeof *work.order);
-    if (work.order == NULL)
-        return ord_fail(err, ORD_ENOMEM, "no memory for the order");
-    for (uint32_t i = 0; i < work.view.object_count; i++) {
-        const struct ord_object *object = &work.view.objects[i];
-
-        if (!is_other(&work, object) &&
-            check_object(&work, object, err) != ORD_OK)
-            return err->rc;
-    }
-    return linearizable_conclude(&work);
+    ord_arena_init(&work.scratch, in->arena->size_max);
+    rc = check_all(&work, err);
+    ord_arena_fini(&work.scratch);
+    return rc == ORD_OK ? linearizable_conclude(&work) : rc;
 }
 
 const struct ord_checker ord_checker_linearizable = {
     .name = "linearizable",
-    .claim = "each object behaves as one register: there is one order of all "
-             "calls, in real time, that explains every answer",
+    .claim = "each object behaves as one that all share: there is one order of "
+             "all calls, in real time, that explains every answer",
+    .options = "strict: true: a failed cas says that the value was another",
     .check = linearizable_check,
 };

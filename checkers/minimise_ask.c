@@ -544,7 +544,8 @@ static uint32_t rank_places(struct columns *c, const struct rows *rows)
         if (rows->at[i].end != NEVER)
             c->places[count++] = rows->at[i].end;
     }
-    qsort(c->places, count, sizeof *c->places, compare_places);
+    if (count > 0)
+        qsort(c->places, count, sizeof *c->places, compare_places);
     for (uint32_t i = 1; i < count; i++) {
         if (c->places[i] != c->places[unique - 1])
             c->places[unique++] = c->places[i];
@@ -593,7 +594,8 @@ static bool put_question(struct ord_ask *ask, const struct rows *rows)
         ask->is_broke = true;
         return false;
     }
-    qsort(rows->at, rows->count, sizeof *rows->at, compare_rows);
+    if (rows->count > 0)
+        qsort(rows->at, rows->count, sizeof *rows->at, compare_rows);
     fill_columns(ask, &c, rows);
     question = (struct ord_lin){
         .count = rows->count,

@@ -198,6 +198,7 @@ static enum answer hunt(struct search *s)
         if (until - died > window)
             until = died + window;
         answer = refute(s, k, until, steps);
+        s->refuted_from = k;
         if (answer == DIES)
             return DIES;
         if (answer == LIVES && k == 0 && until == s->event_count && !s->is_any)
@@ -341,11 +342,33 @@ static bool make_core(struct search *s)
     return true;
 }
 
+/* The same window again, but values that nobody asks for any more keep their
+ * names: a person wants to know them. */
+static void see_values(struct search *s)
+{
+    uint32_t died = s->event;
+    uint32_t *last_look = s->last_look;
+    size_t size = (size_t)s->value_count * sizeof *last_look;
+    uint32_t *all = ord_arena_alloc(s->lin->arena, size);
+
+    s->lin->why[0] = '\0';
+    if (all == NULL)
+        return;
+    memset(all, 0xff, size);
+    s->last_look = all;
+    if (refute(s, s->refuted_from, died + 1, STEPS_MIN) == DIES &&
+        s->event == died)
+        say_possible(s, s->lin->why, sizeof s->lin->why);
+    s->last_look = last_look;
+    s->event = died;
+}
+
 static int accuse_dead(struct search *s, struct ord_err *err)
 {
     struct ord_lin *lin = s->lin;
     uint32_t x = s->events[s->event] / 2;
 
+    see_values(s);
     lin->outcome = ORD_INVALID;
     lin->reason = ORD_LIN_DEAD;
     lin->why_calls[lin->why_count++] = s->calls[x].index;
@@ -358,7 +381,6 @@ static int accuse_dead(struct search *s, struct ord_err *err)
                 lin->why_calls[lin->why_count++] = s->calls[i].index;
         }
     }
-    say_possible(s, lin->why, sizeof lin->why);
     if (!make_core(s))
         return ord_fail(err, ORD_ENOMEM, "no memory for a core");
     return ORD_OK;

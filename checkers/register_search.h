@@ -142,7 +142,8 @@ struct search {
     bool is_any;         /* snapshot 0 is no real start: see skip() */
     uint32_t *base_open; /* is_any: what was open there, and is optional */
     uint32_t base_open_count;
-    uint32_t furthest; /* event where a beam died */
+    uint32_t furthest;     /* event where a beam died */
+    uint32_t refuted_from; /* snapshot */
 
     const char *stuck; /* why it cannot go on; NULL: it can */
     bool is_dead;      /* no configuration survived the event */

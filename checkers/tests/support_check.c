@@ -79,18 +79,17 @@ void check_rows(const struct ord_checker *checker, const struct check_row *rows,
 }
 
 static const char *replay(const struct ord_history *history,
-                          const struct ord_verdict *verdict, uint8_t *seen,
-                          const struct ord_value *key)
+                          const struct ord_proof *proof, uint8_t *seen)
 {
     struct ord_value now = ord_value_nil();
     int64_t newest = -1; /* the latest invocation so far */
 
-    for (uint64_t i = 0; i < verdict->order_count; i++) {
-        const struct ord_op *inv = ord_history_op(history, verdict->order[i]);
+    for (uint64_t i = 0; i < proof->count; i++) {
+        const struct ord_op *inv = ord_history_op(history, proof->ops[i]);
         const struct ord_op *done = ord_history_pair(history, inv);
 
-        if (!ord_value_equal(&inv->key, key))
-            continue;
+        if (!ord_value_equal(&inv->key, &proof->key))
+            return "it is of another object";
         if (seen[inv->index]++)
             return "an operation stands twice in it";
         if (inv->type != ORD_OP_INVOKE ||
@@ -113,34 +112,22 @@ static const char *replay(const struct ord_history *history,
     return NULL;
 }
 
-static bool is_first_of_key(const struct ord_history *history,
-                            const struct ord_op *op)
-{
-    for (int64_t i = 0; i < op->index; i++) {
-        if (ord_value_equal(&ord_history_op(history, i)->key, &op->key))
-            return false;
-    }
-    return true;
-}
-
 const char *check_order(const struct ord_history *history,
                         const struct ord_verdict *verdict)
 {
-    const char *wrong = NULL;
-    uint8_t *seen = NULL;
+    const char *wrong = verdict->proof == NULL ? "there is none" : NULL;
+    uint8_t *seen = calloc((size_t)ord_history_count(history) + 1, 1);
 
-    if (verdict->order == NULL)
-        return "there is none";
-    seen = calloc((size_t)ord_history_count(history) + 1, 1);
-    ORD_OPS (history, op) {
-        if (wrong == NULL && is_first_of_key(history, op))
-            wrong = replay(history, verdict, seen, &op->key);
-    }
+    for (const struct ord_proof *proof = verdict->proof;
+         proof != NULL && wrong == NULL; proof = proof->next)
+        wrong = proof->kind == ORD_PROOF_ORDER ? replay(history, proof, seen)
+                                               : "it is no order";
     ORD_OPS (history, op) {
         const struct ord_op *done = ord_history_pair(history, op);
 
         if (wrong == NULL && op->type == ORD_OP_INVOKE && !op->is_final &&
-            done != NULL && done->type == ORD_OP_OK && !seen[op->index])
+            op->process >= 0 && done != NULL && done->type == ORD_OP_OK &&
+            !seen[op->index])
             wrong = "an acknowledged operation is not in it";
     }
     free(seen);

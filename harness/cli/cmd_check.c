@@ -276,8 +276,6 @@ static void choose(const struct ord_cli *cli, const struct ord_history *history,
             p->model = NULL;
         else if (args->model != NULL)
             p->model = args->model;
-        else if (p->model == NULL)
-            p->model = "cas-register";
     }
 }
 
@@ -336,14 +334,16 @@ static int check_one(const struct ord_check_in *in, const struct picked *p,
                      struct ord_proof_file *proof, struct ord_verdict *verdict,
                      struct ord_err *err)
 {
-    const struct ord_proof_of of = {.checker = p->checker->name,
-                                    .model = p->model,
-                                    .options = p->options,
-                                    .option_count = p->option_count};
+    struct ord_proof_of of = {.checker = p->checker->name,
+                              .model = p->model,
+                              .options = p->options,
+                              .option_count = p->option_count};
 
     ord_check_run(p->checker, in, verdict);
     if (!in->wants_proof)
         return ORD_OK;
+    if (of.model == NULL)
+        of.model = verdict->model;
     return ord_proof_add(proof, &of, verdict, err);
 }
 

@@ -100,8 +100,6 @@ int ord_check_result_set(struct ord_check_result *out, struct ord_arena *arena,
         .expected = expected,
         .verdict = *verdict,
     };
-    out->verdict.order = NULL;
-    out->verdict.order_count = 0;
     is_whole = out->name != NULL && (model == NULL || out->model != NULL) &&
                ord_value_copy(arena, &verdict->key, &out->verdict.key);
     for (uint32_t i = 0; is_whole && i < verdict->finding_count; i++) {

@@ -432,13 +432,13 @@ static int set_up(struct operator_state *op, struct ord_err *err)
                             plan.faults[i].trigger == ORD_ON_LEADER_CHANGE;
     op->wants_primary = op->wants_primary && cell->target->primary != NULL;
     if (rc == ORD_OK)
-        rc =
-            ord_ask_init(&op->ready, config->cluster, cell, cell->target->ready,
-                         READY_TIMEOUT_NS, &op->arena, err);
+        rc = ord_ask_nodes_init(&op->ready, config->cluster, cell,
+                                cell->target->ready, READY_TIMEOUT_NS,
+                                &op->arena, err);
     if (rc == ORD_OK)
-        rc = ord_ask_init(&op->primary, config->cluster, cell,
-                          cell->target->primary, PRIMARY_TIMEOUT_NS, &op->arena,
-                          err);
+        rc = ord_ask_nodes_init(&op->primary, config->cluster, cell,
+                                cell->target->primary, PRIMARY_TIMEOUT_NS,
+                                &op->arena, err);
     if (rc == ORD_OK)
         rc = ord_ledger_open(config->ledger_path, &op->ledger, err);
     engine.ledger = op->ledger;

@@ -9,10 +9,10 @@ enum {
     PROBES_MAX = 8, /* at once: with many nodes, asking must not starve them */
 };
 
-int ord_ask_init(struct ord_ask_nodes *ask, struct ord_cluster *cluster,
-                 const struct ord_cell *cell, const char *const *argv,
-                 int64_t timeout_ns, struct ord_arena *arena,
-                 struct ord_err *err)
+int ord_ask_nodes_init(struct ord_ask_nodes *ask, struct ord_cluster *cluster,
+                       const struct ord_cell *cell, const char *const *argv,
+                       int64_t timeout_ns, struct ord_arena *arena,
+                       struct ord_err *err)
 {
     *ask = (struct ord_ask_nodes){.cluster = cluster, .timeout_ns = timeout_ns};
     for (uint32_t i = 1; argv != NULL && i <= cell->node_count; i++) {

@@ -19,10 +19,10 @@ struct ord_ask_nodes {
 };
 
 /* Fills in the command lines (in the arena). */
-int ord_ask_init(struct ord_ask_nodes *ask, struct ord_cluster *cluster,
-                 const struct ord_cell *cell, const char *const *argv,
-                 int64_t timeout_ns, struct ord_arena *arena,
-                 struct ord_err *err);
+int ord_ask_nodes_init(struct ord_ask_nodes *ask, struct ord_cluster *cluster,
+                       const struct ord_cell *cell, const char *const *argv,
+                       int64_t timeout_ns, struct ord_arena *arena,
+                       struct ord_err *err);
 void ord_ask_reset(struct ord_ask_nodes *ask); /* kills probes, forgets */
 /* Starts probes that are due at nodes of `whom`, looks at those that run.  An
  * error is the harness's (the program cannot be run). */
