@@ -372,14 +372,12 @@ static int accuse_dead(struct search *s, struct ord_err *err)
     lin->outcome = ORD_INVALID;
     lin->reason = ORD_LIN_DEAD;
     lin->why_calls[lin->why_count++] = s->calls[x].index;
-    for (uint32_t w = 0; w < s->words; w++) {
-        for (uint64_t rest = s->is_open[w]; rest != 0; rest &= rest - 1) {
-            uint32_t i =
-                s->open_calls[64 * w + (uint32_t)__builtin_ctzll(rest)];
+    for (uint32_t i = 0; i < s->call_count; i++) {
+        const struct call *call = &s->calls[i];
 
-            if (i != x && lin->why_count < ORD_LIN_WHY_MAX)
-                lin->why_calls[lin->why_count++] = s->calls[i].index;
-        }
+        if (call->begin < s->event && call->end > s->event && i != x &&
+            call->end != NEVER && lin->why_count < ORD_LIN_WHY_MAX)
+            lin->why_calls[lin->why_count++] = call->index;
     }
     if (!make_core(s))
         return ord_fail(err, ORD_ENOMEM, "no memory for a core");
