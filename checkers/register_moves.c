@@ -37,8 +37,11 @@ bool ord_rs_moves(struct search *s)
     s->write_begins = ord_arena_alloc(arena, slots * sizeof(uint32_t));
     s->active = ord_arena_alloc(arena, ((size_t)s->effect_count + 1) *
                                            sizeof(uint32_t));
-    if (masks == NULL || by_value == NULL || s->open_calls == NULL ||
-        s->write_begins == NULL || s->active == NULL)
+    s->is_pinned = ord_arena_zalloc(arena, s->value_count, 1);
+    s->pins = ord_arena_alloc(arena, 2 * slots * sizeof(uint32_t));
+    if (s->is_pinned == NULL || s->pins == NULL || masks == NULL ||
+        by_value == NULL || s->open_calls == NULL || s->write_begins == NULL ||
+        s->active == NULL)
         return false;
     s->is_open = masks;
     s->reads = masks + s->words;
@@ -174,6 +177,8 @@ static void close_all(struct search *s)
             close_call(s,
                        s->open_calls[64 * w + (uint32_t)__builtin_ctzll(rest)]);
     }
+    while (s->pin_count > 0)
+        s->is_pinned[s->pins[--s->pin_count]] = 0;
     while (s->active_count > 0) {
         struct effect *effect = &s->effects[s->active[0]];
 
@@ -190,6 +195,11 @@ static void supply_call(struct search *s, uint32_t i)
         return;
     s->effects[effect].supply++;
     activate(s, effect);
+    /* It need not happen before it ends, so its time may seem to be over. */
+    if (s->calls[i].f == CALL_CAS && !s->is_pinned[s->calls[i].from]) {
+        s->is_pinned[s->calls[i].from] = 1;
+        s->pins[s->pin_count++] = s->calls[i].from;
+    }
 }
 
 void ord_rs_seek(struct search *s, uint32_t event, const uint32_t *open,
@@ -235,7 +245,7 @@ static void read_all(struct search *s, struct config *config)
 
 static uint32_t value_now(const struct search *s, uint32_t value)
 {
-    return s->last_look[value] < s->event ? dead_value(s) : value;
+    return is_dead_value(s, value, s->event) ? dead_value(s) : value;
 }
 
 static void put(struct search *s, const struct config *from, uint32_t i,
@@ -330,7 +340,7 @@ static void pass_on(struct search *s, struct config *config, uint32_t slot)
     uint32_t freed = s->event;
 
     clear_bit(config->words, slot);
-    if (s->last_look[config->value] <= s->event)
+    if (is_dead_value(s, config->value, s->event + 1))
         config->value = dead_value(s);
     /* The same, said in one way: up to the next open write. */
     for (uint32_t i = s->write_count; i-- > 0;) {

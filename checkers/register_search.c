@@ -21,13 +21,20 @@
 #include <string.h>
 
 enum {
-    WIDTH_MIN = 16,
-    WINDOW_MIN = 64, /* events */
     STEPS_MIN = 1 << 20,
     LEVEL_MAX = 12,
-    GAP_MIN = 64,
     CORE_MAX = 1 << 16,
+    SEEN_MAX = 20000, /* events to go through again for the words */
+    SMALL_MAX = 64,   /* calls */
 };
+
+/* How effort begins; small for few calls, so that tests with few calls see all
+ * of it. */
+static const struct effort {
+    uint32_t width;
+    uint32_t window; /* events */
+    uint32_t gap;    /* events */
+} efforts[] = {{1, 2, 1}, {8, 64, 64}};
 
 enum answer { LIVES, DIES, OPEN };
 
@@ -145,6 +152,14 @@ static void resume(struct search *s, uint32_t k, uint32_t width)
 
 /* ---- what to try -------------------------------------------------------- */
 
+/* Some are kept back for what comes after a place that stays undecided. */
+static uint64_t steps_for_now(const struct search *s)
+{
+    uint64_t left = *s->lin->steps_left;
+
+    return left > s->steps_kept ? left - s->steps_kept : 0;
+}
+
 /* The whole history with all that is possible, counted. */
 static enum answer try_exact(struct search *s)
 {
@@ -153,7 +168,7 @@ static enum answer try_exact(struct search *s)
     resume(s, 0, 0);
     s->is_exact = true;
     s->was_narrowed = false;
-    answer = run(s, s->event_count, false, *s->lin->steps_left / 4 * 3);
+    answer = run(s, s->event_count, false, steps_for_now(s));
     ORD_ASSERT(!s->was_narrowed);
     s->is_exact = false;
     return answer;
@@ -162,8 +177,8 @@ static enum answer try_exact(struct search *s)
 /* A beam that is as wide as need be only where need is. */
 static enum answer go_on(struct search *s, uint32_t *level)
 {
-    uint32_t margin = WINDOW_MIN << (*level < 8 ? *level : 8);
-    uint64_t steps = *s->lin->steps_left / 2;
+    uint32_t margin = s->window_min << (*level < 8 ? *level : 8);
+    uint64_t steps = steps_for_now(s);
     enum answer answer = LIVES;
 
     if (*level > 0 && s->event_count - s->furthest > margin) {
@@ -171,7 +186,7 @@ static enum answer go_on(struct search *s, uint32_t *level)
         if (answer != LIVES)
             return answer;
         *level = 0;
-        s->width = WIDTH_MIN;
+        s->width = s->width_min;
     }
     return run(s, s->event_count, true, steps);
 }
@@ -181,10 +196,10 @@ static enum answer hunt(struct search *s)
 {
     uint32_t level = 0;
 
-    resume(s, 0, WIDTH_MIN);
+    resume(s, 0, s->width_min);
     while (level <= LEVEL_MAX) {
         uint64_t steps = (uint64_t)STEPS_MIN << 2 * level;
-        uint32_t window = (uint32_t)WINDOW_MIN << 2 * (level > 12 ? 12 : level);
+        uint32_t window = s->window_min << 2 * level;
         uint32_t until = s->event_count;
         enum answer answer = go_on(s, &level);
         uint32_t died = s->event;
@@ -194,6 +209,8 @@ static enum answer hunt(struct search *s)
             return answer;
         if (died > s->furthest)
             s->furthest = died;
+        if (s->steps == 0)
+            return OPEN;
         k = snapshot_before(s, died, window);
         if (until - died > window)
             until = died + window;
@@ -203,10 +220,8 @@ static enum answer hunt(struct search *s)
             return DIES;
         if (answer == LIVES && k == 0 && until == s->event_count && !s->is_any)
             return try_exact(s);
-        if (*s->lin->steps_left == 0)
-            return OPEN;
         level++;
-        resume(s, k, (uint32_t)WIDTH_MIN << level);
+        resume(s, k, s->width_min << level);
     }
     return OPEN;
 }
@@ -356,6 +371,8 @@ static void see_values(struct search *s)
         return;
     memset(all, 0xff, size);
     s->last_look = all;
+    if (died < SEEN_MAX)
+        s->refuted_from = 0;
     if (refute(s, s->refuted_from, died + 1, STEPS_MIN) == DIES &&
         s->event == died)
         say_possible(s, s->lin->why, sizeof s->lin->why);
@@ -428,8 +445,11 @@ static int stay_open(struct search *s, struct ord_err *err)
         return ORD_OK;
     }
     lin->undecided_to = place_of(s, s->furthest + 1);
+    s->steps_kept = 0;
     answer = hunt(s);
     lin->is_rest_decided = answer == LIVES;
+    if (answer != LIVES)
+        lin->undecided_to = lin->event_count;
     return answer == DIES ? accuse_dead(s, err) : ORD_OK;
 }
 
@@ -444,7 +464,10 @@ int ord_register_search(struct ord_lin *lin, struct ord_err *err)
     if (s == NULL)
         return ord_fail(err, ORD_ENOMEM, "no memory to search");
     s->lin = lin;
-    s->snapshot_gap = GAP_MIN;
+    s->width_min = efforts[lin->count > SMALL_MAX].width;
+    s->window_min = efforts[lin->count > SMALL_MAX].window;
+    s->snapshot_gap = efforts[lin->count > SMALL_MAX].gap;
+    s->steps_kept = *lin->steps_left / 8;
     s->wants_trace = lin->wants_order;
     if (!ord_rs_prepare(s) || !ord_rs_layers(s) || !ord_rs_moves(s) ||
         !find_unwritten(s, &unwritten))

@@ -114,6 +114,9 @@ struct search {
     uint32_t *open_calls;   /* by slot */
     uint32_t *write_begins; /* of open writes, ascending */
     uint32_t write_count;
+    uint8_t *is_pinned; /* by value: something optional could use it */
+    uint32_t *pins;
+    uint32_t pin_count;
     uint32_t *active; /* effects that something may have */
     uint32_t active_count;
     bool is_relaxed; /* what never ends may happen any number of times */
@@ -125,7 +128,8 @@ struct search {
     struct layer *work;
     struct config *from; /* being expanded */
     struct config *to;
-    uint64_t steps; /* that may be spent on this run */
+    uint64_t steps;      /* that may be spent on this run */
+    uint64_t steps_kept; /* not to be spent yet */
 
     struct trace *traces;
     uint32_t *moved; /* for the sweep; as long as traces */
@@ -137,6 +141,8 @@ struct search {
     struct snapshot snapshots[SNAPSHOTS_MAX];
     uint32_t snapshot_count;
     uint32_t snapshot_gap; /* events between two */
+    uint32_t width_min;
+    uint32_t window_min;
 
     bool wants_trace;
     bool is_any;         /* snapshot 0 is no real start: see skip() */
@@ -179,6 +185,13 @@ static inline void clear_bit(uint64_t *words, uint32_t slot)
 static inline uint32_t dead_value(const struct search *s)
 {
     return s->value_count - 1;
+}
+
+/* Nobody will ask for it after this event, or from it on. */
+static inline bool is_dead_value(const struct search *s, uint32_t value,
+                                 uint32_t event)
+{
+    return s->last_look[value] < event && !s->is_pinned[value];
 }
 
 /* register_prepare.c: calls, effects, events; false without memory. */
