@@ -38,6 +38,7 @@ static void forget(struct ord_lin *lin)
     lin->core_count = 0;
     lin->reason = ORD_LIN_UNSAID;
     lin->why_count = 0;
+    lin->open_count = 0;
     lin->why[0] = '\0';
     lin->undecided_from = 0;
     lin->undecided_to = lin->event_count;

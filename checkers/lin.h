@@ -40,10 +40,10 @@ enum ord_lin_reason {
     ORD_LIN_CYCLE,     /* [cas, ...]: needs a value that needs its own */
     ORD_LIN_CONFLICT,  /* [x1 or NONE, y1, y2, x2]: x1 ended before y1 began,
                           y2 before x2; x are of one value, y of another */
-    ORD_LIN_DEAD,      /* [call, open ...]: cannot have ended so */
+    ORD_LIN_DEAD,      /* [call, open ..., writers ...]: cannot have ended so */
 };
 
-enum { ORD_LIN_WHY_MAX = 16 };
+enum { ORD_LIN_WHY_MAX = 24 };
 
 #define ORD_LIN_NONE UINT32_MAX /* no call */
 
@@ -79,6 +79,7 @@ struct ord_lin {
     uint8_t reason; /* enum ord_lin_reason */
     uint32_t why_calls[ORD_LIN_WHY_MAX];
     uint32_t why_count;
+    uint32_t open_count;    /* DEAD: so many of them were open, too */
     char why[ORD_WHY_SIZE]; /* UNKNOWN: what was used up; INVALID: optional */
     /* UNKNOWN: the places between which it stayed undecided; all before is
      * fine, and so is all after if is_rest_decided. */

@@ -208,7 +208,7 @@ static void tell_dead(const struct ord_lin_words *w)
               "ended before, and whatever of the %u other open operations "
               "happened%s",
               ord_text_key(&w->key).at, ord_lin_text(w, call).at,
-              ended(w, call).at, lin->why_count - 1, possible);
+              ended(w, call).at, lin->open_count, possible);
 }
 
 /* ---- all models --------------------------------------------------------- */
@@ -258,7 +258,9 @@ void ord_lin_accuse(const struct ord_lin_words *w)
         if (lin->why_calls[i] != NONE)
             ord_evidence(w->out, op_of(w, lin->why_calls[i]));
     }
-    for (uint32_t i = 0; i < lin->core_count && i < CORE_SHOWN_MAX; i++)
+    /* A long one says nothing to a person. */
+    for (uint32_t i = 0;
+         i < lin->core_count && lin->core_count <= CORE_SHOWN_MAX; i++)
         ord_evidence(w->out, op_of(w, lin->core[i].call));
 }
 

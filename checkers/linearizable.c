@@ -25,6 +25,8 @@
 
 #define STEPS_DEFAULT UINT64_C(2000000000)
 
+enum { CORE_SMALL_MAX = 256 };
+
 struct work {
     const struct ord_check_in *in;
     struct ord_verdict *out;
@@ -150,7 +152,10 @@ static int settle_invalid(struct work *work, struct ord_lin *lin,
     bool is_told = work->out->violation_count <= ORD_FINDINGS_MAX;
     bool is_minimal = false;
 
-    if (is_told && (work->in->wants_proof || work->out->violation_count == 0) &&
+    /* For the words alone only what costs little. */
+    if (is_told &&
+        (work->in->wants_proof ||
+         (lin->core != NULL && lin->core_count <= CORE_SMALL_MAX)) &&
         ord_minimise(model, lin, &is_minimal, err) != ORD_OK)
         return err->rc;
     ord_lin_accuse(&words);

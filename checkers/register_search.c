@@ -380,6 +380,37 @@ static void see_values(struct search *s)
     s->event = died;
 }
 
+/* What was open, and who wrote the values that were there before. */
+static void name_calls(struct search *s, uint32_t x)
+{
+    enum { WRITERS_MAX = 4 };
+    struct ord_lin *lin = s->lin;
+    uint32_t writers = 0;
+
+    lin->why_calls[lin->why_count++] = s->calls[x].index;
+    for (uint32_t i = 0; i < s->call_count; i++) {
+        const struct call *call = &s->calls[i];
+
+        if (call->begin > s->event)
+            break;
+        if (call->end > s->event && i != x && call->end != NEVER &&
+            lin->why_count < ORD_LIN_WHY_MAX)
+            lin->why_calls[lin->why_count++] = call->index;
+    }
+    lin->open_count = lin->why_count - 1;
+    for (uint32_t i = x; i-- > 0 && writers < WRITERS_MAX;) {
+        const struct call *call = &s->calls[i];
+
+        if (call->effect == NONE || call->end >= s->event ||
+            lin->why_count == ORD_LIN_WHY_MAX)
+            continue;
+        lin->why_calls[lin->why_count++] = call->index;
+        if (call->end < s->calls[x].begin)
+            break;
+        writers++;
+    }
+}
+
 static int accuse_dead(struct search *s, struct ord_err *err)
 {
     struct ord_lin *lin = s->lin;
@@ -388,14 +419,7 @@ static int accuse_dead(struct search *s, struct ord_err *err)
     see_values(s);
     lin->outcome = ORD_INVALID;
     lin->reason = ORD_LIN_DEAD;
-    lin->why_calls[lin->why_count++] = s->calls[x].index;
-    for (uint32_t i = 0; i < s->call_count; i++) {
-        const struct call *call = &s->calls[i];
-
-        if (call->begin < s->event && call->end > s->event && i != x &&
-            call->end != NEVER && lin->why_count < ORD_LIN_WHY_MAX)
-            lin->why_calls[lin->why_count++] = call->index;
-    }
+    name_calls(s, x);
     if (!make_core(s))
         return ord_fail(err, ORD_ENOMEM, "no memory for a core");
     return ORD_OK;
