@@ -21,23 +21,6 @@ enum {
 
 enum field { FILE_NAME, CHECKER, MODEL, OPTIONS, EXPECTED, SOURCE };
 
-/* Models that were not there yet when their lines were written.
- * A line may name these, and nothing else that is unknown; as soon as one of
- * them is registered, its lines count. */
-static const char *const coming[] = {
-    "multi-register",  "mutex", "owner-mutex", "set", "fifo-queue",
-    "unordered-queue", "stack", "counter",     "kv",
-};
-
-static bool is_coming(const char *name)
-{
-    for (size_t i = 0; i < sizeof coming / sizeof *coming; i++) {
-        if (strcmp(coming[i], name) == 0)
-            return true;
-    }
-    return false;
-}
-
 static const char *folder(void)
 {
     const char *source = getenv("ORD_SOURCE");
@@ -120,15 +103,7 @@ static const char *missing(char *fields[FIELDS])
     return NULL;
 }
 
-/* linearizable does not know the model yet, which is there. */
-static bool is_refused(const struct ord_verdict *verdict, const char *model)
-{
-    return verdict->outcome == ORD_UNKNOWN && is_coming(model) &&
-           strncmp(verdict->why, "model \"", 7) == 0;
-}
-
-/* False: it waits. */
-static bool judge(char *fields[FIELDS], const struct ord_checker *checker)
+static void judge(char *fields[FIELDS], const struct ord_checker *checker)
 {
     struct ord_option options[OPTIONS_MAX];
     struct ord_history_options how = {.format = ORD_FORMAT_GUESS};
@@ -144,7 +119,6 @@ static bool judge(char *fields[FIELDS], const struct ord_checker *checker)
         .option_count = cut_options(fields[OPTIONS], options),
         .wants_proof = true,
     };
-    bool is_judged;
 
     (void)snprintf(path, sizeof path, "%s/histories/corpus/%s", folder(),
                    fields[FILE_NAME]);
@@ -153,9 +127,7 @@ static bool judge(char *fields[FIELDS], const struct ord_checker *checker)
     ord_arena_init(&arena, ARENA_MAX);
     in.history = history;
     ord_check_run(checker, &in, &verdict);
-    is_judged = !is_refused(&verdict, fields[MODEL]);
-    cr_expect(!is_judged || strcmp(ord_outcome_name(verdict.outcome),
-                                   fields[EXPECTED]) == 0,
+    cr_expect(strcmp(ord_outcome_name(verdict.outcome), fields[EXPECTED]) == 0,
               "%s by %s %s %s: %s, not %s: %s", fields[FILE_NAME],
               fields[CHECKER], fields[MODEL],
               in.option_count > 0 ? options[0].name : "",
@@ -165,14 +137,13 @@ static bool judge(char *fields[FIELDS], const struct ord_checker *checker)
                      fields[FILE_NAME], fields[CHECKER]);
     ord_arena_fini(&arena);
     ord_history_free(&history);
-    return is_judged;
 }
 
 Test(labelled, verdicts, .timeout = 120)
 {
     FILE *labels = open_labels();
     char line[LINE_MAX];
-    int counts[2] = {0}; /* judged, and skipped */
+    int count = 0;
 
     cr_assert_not_null(fgets(line, sizeof line, labels)); /* the heading */
     while (fgets(line, sizeof line, labels) != NULL) {
@@ -181,19 +152,13 @@ Test(labelled, verdicts, .timeout = 120)
 
         cr_assert(cut(line, fields), "%s", line);
         name = missing(fields);
-        if (name == NULL) {
-            counts[!judge(fields, ord_checker_find(fields[CHECKER]))]++;
-            continue;
-        }
-        counts[1]++;
-        cr_expect(is_coming(name), "%s by %s: there is no %s",
-                  fields[FILE_NAME], fields[CHECKER], name);
+        cr_expect_null(name, "%s by %s: there is no %s", fields[FILE_NAME],
+                       fields[CHECKER], name);
+        if (name == NULL)
+            judge(fields, ord_checker_find(fields[CHECKER]));
+        count++;
     }
-    cr_expect_geq(counts[0] + counts[1], LINES_MIN);
-    if (counts[1] > 0)
-        (void)fprintf(stderr,
-                      "labelled: %d lines judged, %d wait for their checker\n",
-                      counts[0], counts[1]);
+    cr_expect_geq(count, LINES_MIN);
     cr_expect_eq(fclose(labels), 0);
 }
 

@@ -233,31 +233,41 @@ static bool has(const struct ord_history_facts *facts, enum ord_f f)
     return (facts->fs >> f & 1) != 0;
 }
 
-/* What fits the operations; and linearizable where nothing does, for it says
- * which operation it does not know: `stats` alone would be an empty pass. */
+/* What fits the operations; and linearizable, which chooses its model itself
+ * and says which operation it does not know: `stats` alone would be an empty
+ * pass.  Sets and lists that are read whole are seldom meant to be
+ * linearizable, so there it has to be asked for. */
 static void pick_by_operations(const struct ord_cli *cli,
                                const struct ord_history *history,
                                struct args *args)
 {
+    static const struct {
+        enum ord_f f;
+        const char *checker;
+    } fitting[] = {
+        {ORD_F_ADD, "stale"},           {ORD_F_APPEND, "stale"},
+        {ORD_F_ENQUEUE, "total-queue"}, {ORD_F_GENERATE, "unique-ids"},
+        {ORD_F_TRANSFER, "bank"},
+    };
     struct ord_history_facts facts = {0};
     struct ord_err err = {0};
-    bool is_bag;
-    bool has_cas;
+    bool is_other = false;
 
     /* A history that cannot tell will not please the checkers either. */
     (void)ord_history_facts(history, &facts, &err);
-    is_bag = has(&facts, ORD_F_ADD) || has(&facts, ORD_F_APPEND);
-    has_cas = has(&facts, ORD_F_CAS);
     (void)pick(cli, args, "stats", NULL);
-    if (is_bag)
-        (void)pick(cli, args, "stale", NULL);
+    for (size_t i = 0; i < sizeof fitting / sizeof *fitting; i++) {
+        if (has(&facts, fitting[i].f))
+            (void)pick(cli, args, fitting[i].checker, NULL);
+        is_other = is_other ||
+                   (has(&facts, fitting[i].f) && fitting[i].f != ORD_F_ENQUEUE);
+    }
     if (facts.has_final)
         (void)pick(cli, args, "lost", NULL);
     if (facts.has_final)
         (void)pick(cli, args, "convergence", NULL);
-    if (!is_bag || has(&facts, ORD_F_WRITE) || has_cas)
-        (void)pick(cli, args, "linearizable",
-                   has_cas ? "cas-register" : "register");
+    if (!is_other || has(&facts, ORD_F_WRITE) || has(&facts, ORD_F_CAS))
+        (void)pick(cli, args, "linearizable", NULL);
 }
 
 static void choose(const struct ord_cli *cli, const struct ord_history *history,
@@ -334,16 +344,14 @@ static int check_one(const struct ord_check_in *in, const struct picked *p,
                      struct ord_proof_file *proof, struct ord_verdict *verdict,
                      struct ord_err *err)
 {
-    struct ord_proof_of of = {.checker = p->checker->name,
-                              .model = p->model,
-                              .options = p->options,
-                              .option_count = p->option_count};
+    const struct ord_proof_of of = {.checker = p->checker->name,
+                                    .model = p->model,
+                                    .options = p->options,
+                                    .option_count = p->option_count};
 
     ord_check_run(p->checker, in, verdict);
     if (!in->wants_proof)
         return ORD_OK;
-    if (of.model == NULL)
-        of.model = verdict->model;
     return ord_proof_add(proof, &of, verdict, err);
 }
 
@@ -374,7 +382,9 @@ static int check_all(const struct ord_history *history, const struct args *args,
         rc = check_one(&in, p, proof, verdict, err);
         if (rc == ORD_OK)
             rc = ord_check_result_set(&results[i], arena, p->checker->name,
-                                      p->model, ORD_EXPECT_PASS, verdict, err);
+                                      p->model != NULL ? p->model
+                                                       : verdict->model,
+                                      ORD_EXPECT_PASS, verdict, err);
         ord_arena_fini(&scratch);
     }
     return rc;

@@ -187,7 +187,8 @@ int ord_proof_add(struct ord_proof_file *file, const struct ord_proof_of *of,
         ord_buf_char(out, ',');
     ord_buf_text(out, "\n{");
     ord_out_text(out, "checker", of->checker);
-    ord_out_text(out, "model", of->model);
+    /* Without one asked for, the checker tells which it used. */
+    ord_out_text(out, "model", of->model != NULL ? of->model : verdict->model);
     ord_out_name(out, "options");
     ord_buf_char(out, '{');
     for (uint32_t i = 0; i < of->option_count; i++)
