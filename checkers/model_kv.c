@@ -1,6 +1,9 @@
 /* model_kv.c -- one key of a map of texts: get, put, append.
  *
- * State of the exact search: place -> three bytes of the text, a: its length.
+ * The texts that somebody got form a tree, a node a byte.  A state of the exact
+ * search is the node that the text has come to; a text with which no text that
+ * was got begins is DEAD, as good as any other: until the next put nobody can
+ * get anything.  So unfinished appends that nobody saw multiply no states.
  * What is no text counts as the text that it is written as; nil as "".
  */
 #include <string.h>
@@ -8,7 +11,18 @@
 #include "checkers/exact.h"
 #include "checkers/models.h"
 
-enum { PER_WORD = 3 };
+enum { ROOT = 0 };
+
+#define DEAD UINT32_MAX
+
+struct node {
+    uint32_t parent;
+    uint32_t child; /* the first; ROOT: none */
+    uint32_t next;  /* of the same parent; ROOT: none */
+    uint32_t first; /* number in an order that puts parents first ... */
+    uint32_t last;  /* ... and that of the last below it */
+    uint8_t byte;
+};
 
 struct text {
     const char *at;
@@ -17,8 +31,10 @@ struct text {
 
 struct kv {
     struct text *texts; /* by call: put, appended or got */
-    uint32_t size_max;  /* no text can become longer */
-    uint32_t *gets;     /* calls, by begin */
+    uint32_t *node_of;  /* by call: of a text that was got */
+    struct node *nodes;
+    uint32_t node_count;
+    uint32_t *gets; /* calls, by begin */
     uint32_t get_count;
     uint32_t put_place; /* from there on, no put happens any more */
 };
@@ -46,108 +62,151 @@ static bool text_of(struct ord_arena *arena, const struct ord_value *value,
     return copy != NULL;
 }
 
+static bool is_get(const struct ord_lin *lin, uint32_t call)
+{
+    return lin->f[call] == ORD_F_GET || lin->f[call] == ORD_F_READ;
+}
+
+/* The child by that byte; ROOT: there is none. */
+static uint32_t child_of(const struct kv *kv, uint32_t node, uint8_t byte)
+{
+    uint32_t child = kv->nodes[node].child;
+
+    while (child != ROOT && kv->nodes[child].byte != byte)
+        child = kv->nodes[child].next;
+    return child;
+}
+
+static uint32_t walk(const struct kv *kv, uint32_t node,
+                     const struct text *text)
+{
+    for (uint32_t i = 0; i < text->size && node != DEAD; i++) {
+        node = child_of(kv, node, (uint8_t)text->at[i]);
+        if (node == ROOT)
+            node = DEAD;
+    }
+    return node;
+}
+
+static uint32_t plant(struct kv *kv, const struct text *text)
+{
+    uint32_t node = ROOT;
+
+    for (uint32_t i = 0; i < text->size; i++) {
+        uint8_t byte = (uint8_t)text->at[i];
+        uint32_t child = child_of(kv, node, byte);
+
+        if (child == ROOT) {
+            child = kv->node_count++;
+            kv->nodes[child] = (struct node){
+                .parent = node, .next = kv->nodes[node].child, .byte = byte};
+            kv->nodes[node].child = child;
+        }
+        node = child;
+    }
+    return node;
+}
+
+/* Numbers the nodes so that those below one are a range. */
+static void number(struct kv *kv)
+{
+    uint32_t node = ROOT;
+    uint32_t count = 0;
+
+    kv->nodes[ROOT].first = count++;
+    for (;;) {
+        if (kv->nodes[node].child != ROOT) {
+            node = kv->nodes[node].child;
+            kv->nodes[node].first = count++;
+            continue;
+        }
+        kv->nodes[node].last = count - 1;
+        while (node != ROOT && kv->nodes[node].next == ROOT) {
+            node = kv->nodes[node].parent;
+            kv->nodes[node].last = count - 1;
+        }
+        if (node == ROOT)
+            return;
+        node = kv->nodes[node].next;
+        kv->nodes[node].first = count++;
+    }
+}
+
+static int plant_all(struct ord_exact *exact, struct kv *kv,
+                     struct ord_err *err)
+{
+    const struct ord_lin *lin = exact->lin;
+    uint64_t size = 1;
+
+    for (uint32_t i = 0; i < kv->get_count; i++)
+        size += kv->texts[kv->gets[i]].size;
+    if (size < UINT32_MAX)
+        kv->nodes = ord_arena_zalloc(lin->arena, size, sizeof *kv->nodes);
+    if (kv->nodes == NULL)
+        return ord_fail(err, ORD_ENOMEM, "no memory for texts that long");
+    kv->node_count = 1;
+    for (uint32_t i = 0; i < kv->get_count; i++)
+        kv->node_of[kv->gets[i]] = plant(kv, &kv->texts[kv->gets[i]]);
+    number(kv);
+    return ORD_OK;
+}
+
 static int kv_init(struct ord_exact *exact, struct ord_state *start,
                    struct ord_err *err)
 {
     const struct ord_lin *lin = exact->lin;
     struct kv *kv = ord_arena_zalloc(lin->arena, 1, sizeof *kv);
     size_t room = (size_t)lin->count + 1;
-    uint64_t sum = 0;
 
-    *start = (struct ord_state){0};
+    *start = (struct ord_state){.a = ROOT};
     if (kv != NULL) {
         kv->texts = ord_arena_zalloc(lin->arena, room, sizeof *kv->texts);
+        kv->node_of = ord_arena_zalloc(lin->arena, room, sizeof *kv->node_of);
         kv->gets = ord_arena_zalloc(lin->arena, room, sizeof *kv->gets);
     }
-    if (kv == NULL || kv->texts == NULL || kv->gets == NULL)
+    if (kv == NULL || kv->texts == NULL || kv->node_of == NULL ||
+        kv->gets == NULL)
         return ord_fail(err, ORD_ENOMEM, "no memory for %u texts", lin->count);
     exact->own = kv;
     for (uint32_t i = 0; i < lin->count; i++) {
-        bool is_get = lin->f[i] == ORD_F_GET || lin->f[i] == ORD_F_READ;
         struct ord_value v =
-            ord_lin_value(lin, is_get ? lin->out[i] : lin->in[i]);
+            ord_lin_value(lin, is_get(lin, i) ? lin->out[i] : lin->in[i]);
 
         if (!text_of(lin->arena, &v, &kv->texts[i]))
             return ord_fail(err, ORD_ENOMEM, "no memory for %u texts",
                             lin->count);
-        if (ord_exact_skips(lin, i, is_get))
+        if (ord_exact_skips(lin, i, is_get(lin, i)))
             continue;
-        if (is_get)
+        if (is_get(lin, i))
             kv->gets[kv->get_count++] = i;
-        else
-            sum += kv->texts[i].size;
         if (lin->f[i] == ORD_F_PUT || lin->f[i] == ORD_F_WRITE)
             kv->put_place =
                 kv->put_place > lin->end[i] ? kv->put_place : lin->end[i];
     }
-    if (sum > UINT32_MAX / 2)
-        return ord_fail(err, ORD_ENOMEM, "no memory for texts that long");
-    kv->size_max = (uint32_t)sum;
-    return ORD_OK;
+    return plant_all(exact, kv, err);
 }
 
 static uint32_t kv_key_max(const struct ord_exact *exact)
 {
-    const struct kv *kv = exact->own;
-
-    return kv->size_max / PER_WORD + 1;
+    (void)exact;
+    return 1; /* the map is not used */
 }
 
 static bool kv_looks(const struct ord_exact *exact, uint32_t call)
 {
-    return exact->lin->f[call] == ORD_F_GET ||
-           exact->lin->f[call] == ORD_F_READ;
+    return is_get(exact->lin, call);
 }
 
-/* The text with `more` behind its first `size` bytes. */
-static uint32_t write_text(struct ord_map *map, uint32_t root, uint32_t size,
-                           const struct text *more)
+/* The text got is how that of the node goes on. */
+static bool leads_to(const struct kv *kv, uint32_t node, uint32_t got)
 {
-    uint32_t at = size / PER_WORD;
-    uint32_t word = size % PER_WORD == 0 ? 0 : ord_map_get(map, root, at);
-    uint32_t in_word = size % PER_WORD;
-
-    for (uint32_t i = 0; i < more->size && root != ORD_MAP_FULL; i++) {
-        word |= (uint32_t)(uint8_t)more->at[i] << in_word * 8 | 1U << 24;
-        if (++in_word < PER_WORD && i + 1 < more->size)
-            continue;
-        root = ord_map_set(map, root, at++, word);
-        word = 0;
-        in_word = 0;
-    }
-    return root;
-}
-
-static bool kv_begin(struct ord_exact *exact, uint32_t call)
-{
-    const struct kv *kv = exact->own;
-
-    if (!kv_looks(exact, call) || kv->texts[call].size > kv->size_max)
-        return true;
-    exact->root[call] = write_text(&exact->map, 0, 0, &kv->texts[call]);
-    return exact->root[call] != ORD_MAP_FULL;
-}
-
-/* The text is how that one starts. */
-static bool starts(struct ord_exact *exact, const struct ord_state *state,
-                   const struct text *want)
-{
-    if (state->a > want->size)
-        return false;
-    for (uint32_t i = 0; i < state->a; i += PER_WORD) {
-        uint32_t word = ord_map_get(&exact->map, state->root, i / PER_WORD);
-
-        for (uint32_t k = 0; k < PER_WORD && i + k < state->a; k++) {
-            if ((uint8_t)(word >> k * 8) != (uint8_t)want->at[i + k])
-                return false;
-        }
-    }
-    return true;
+    return node != DEAD && kv->nodes[got].first >= kv->nodes[node].first &&
+           kv->nodes[got].first <= kv->nodes[node].last;
 }
 
 /* Where no put comes any more, the next get to begin has to see a text that
  * starts with this one. */
-static bool may_grow(struct ord_exact *exact, const struct ord_state *state)
+static bool may_grow(struct ord_exact *exact, uint32_t node)
 {
     const struct kv *kv = exact->own;
     uint32_t low = 0;
@@ -164,37 +223,56 @@ static bool may_grow(struct ord_exact *exact, const struct ord_state *state)
         else
             low = mid + 1;
     }
-    if (low == kv->get_count || starts(exact, state, &kv->texts[kv->gets[low]]))
+    if (low == kv->get_count || leads_to(kv, node, kv->node_of[kv->gets[low]]))
         return true;
     end = exact->lin->end[kv->gets[low]];
     exact->peeked = end > exact->peeked ? end : exact->peeked;
     return false;
 }
 
+static uint32_t after(const struct ord_exact *exact, uint32_t node,
+                      uint32_t call)
+{
+    const struct kv *kv = exact->own;
+    bool is_append = exact->lin->f[call] == ORD_F_APPEND;
+
+    return walk(kv, is_append ? node : ROOT, &kv->texts[call]);
+}
+
 static bool kv_step(struct ord_exact *exact, const struct ord_state *from,
                     uint32_t call, uint32_t nth, struct ord_state *to)
 {
     const struct kv *kv = exact->own;
-    const struct text *text = &kv->texts[call];
-    bool is_append = exact->lin->f[call] == ORD_F_APPEND;
 
     *to = *from;
     if (nth > 0)
         return false;
     if (kv_looks(exact, call))
-        return from->a == text->size && from->root == exact->root[call];
-    to->root = write_text(&exact->map, is_append ? from->root : 0,
-                          is_append ? from->a : 0, text);
-    to->a = text->size + (is_append ? from->a : 0);
-    return to->root == ORD_MAP_FULL || may_grow(exact, to);
+        return from->a == kv->node_of[call];
+    to->a = after(exact, from->a, call);
+    return may_grow(exact, to->a);
+}
+
+/* What leaves a text that nobody can get is of use only where a put follows,
+ * which covers it; and who may not have happened need not be covered. */
+static bool kv_helps(struct ord_exact *exact, const struct ord_state *state,
+                     uint32_t call, uint32_t other)
+{
+    const struct kv *kv = exact->own;
+
+    (void)call;
+    if (kv_looks(exact, other) || after(exact, state->a, other) != DEAD)
+        return true;
+    return exact->lin->end[other] != ORD_CALL_NEVER &&
+           exact->now <= kv->put_place;
 }
 
 static const struct ord_exact_model kv_exact = {
     .init = kv_init,
     .key_max = kv_key_max,
-    .begin = kv_begin,
     .step = kv_step,
     .looks = kv_looks,
+    .helps = kv_helps,
 };
 
 static int kv_decide(struct ord_lin *lin, struct ord_err *err)

@@ -412,6 +412,23 @@ static void number_kinds(struct core *core)
             (compare_kind(&core->parts[i - 1], &core->parts[i]) != 0);
 }
 
+static bool note_gots(struct core *core)
+{
+    uint32_t *gots = ord_arena_zalloc(core->v->scratch, (size_t)core->count + 1,
+                                      sizeof *gots);
+
+    if (gots == NULL)
+        return ord_verify_give_up(core->v, ORD_ENOMEM, "no memory for texts");
+    for (uint32_t i = 0; i < core->count; i++) {
+        const struct act *act = &core->parts[i].act;
+
+        if (act->f == ORD_F_GET || act->f == ORD_F_READ)
+            gots[core->world.got_count++] = act->out;
+    }
+    core->world.gots = gots;
+    return true;
+}
+
 bool ord_verify_core(struct verify *v, const struct world *world,
                      struct ord_bytes key, struct ord_json *in)
 {
@@ -430,6 +447,8 @@ bool ord_verify_core(struct verify *v, const struct world *world,
     if (!build_world(&core) || !leave_out_all(&core))
         return false;
     number_kinds(&core);
+    if (core.world.model->has_pieces && !note_gots(&core))
+        return false;
     switch (ord_verify_search(v, &core.world, core.parts, core.count)) {
     case SEARCH_NONE:
         v->out->core_count += core.count;

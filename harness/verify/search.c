@@ -220,6 +220,10 @@ static uint32_t step(struct search *s, uint32_t from, const struct part *part,
     if (!load(s, from) || !s->world->model->step(s->world, &s->state,
                                                  &part->act, choice, choices))
         return UINT32_MAX;
+    /* Nothing is got before the next put, which covers it: what need not have
+     * happened had better not. */
+    if (part->end == ORD_CALL_NEVER && ord_state_is_lost(s->world, &s->state))
+        return UINT32_MAX;
     return keep(s);
 }
 

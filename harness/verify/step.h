@@ -82,6 +82,10 @@ struct world {
     bool frees_any;     /* some part has a free value */
     bool frees_takes;   /* an unlisted call may have taken anything */
     uint32_t part_count;
+    /* Of a core of texts: what its calls got.  A text with which none of these
+     * begins is as good as any other such. NULL: all texts are told apart. */
+    const uint32_t *gots;
+    uint32_t got_count;
 };
 
 const struct model *ord_model_of(struct ord_bytes name); /* NULL: none */
@@ -90,6 +94,9 @@ static inline bool ord_model_knows(const struct model *model, uint8_t f)
 {
     return (model->fs >> f & 1) != 0;
 }
+
+/* A text that no call of the core can get. */
+bool ord_state_is_lost(const struct world *world, const struct state *state);
 
 /* Where a part stands in the state, from 1; at[0] is for other uses. */
 uint32_t ord_place_of(const struct world *world, uint32_t atom);
