@@ -8,6 +8,7 @@
  * Process, type, function and value, with tabs or spaces between them, behind
  * whatever the logger puts in front; what follows the value is the error, and
  * so is a keyword in place of the value of an operation that did not succeed.
+ * Pairs of a keyword and a value behind it (`:hint 38`) are passed over.
  * In a log, lines without a type (:invoke, :ok, :fail, :info) are somebody
  * else's.  A read that failed because its time was up is a read without an
  * answer: info.  A process may go on after an info: it then counts as a new
@@ -226,6 +227,22 @@ static int take_nemesis(struct log_reader *r, struct ord_err *err)
                : ORD_OK;
 }
 
+/* Pairs of a keyword and a value, as `:hint 38`: not for us. */
+static int skip_hints(struct log_reader *r, struct ord_err *err)
+{
+    struct ord_bytes rest = rest_of(&r->text);
+
+    while (rest.size > 0) {
+        if (rest.at[0] != ':' || memchr(rest.at, ' ', rest.size) == NULL)
+            return ord_edn_fail(&r->in, "the end of the line", err);
+        if (ord_edn_skip(&r->in, err) != ORD_OK ||
+            ord_edn_skip(&r->in, err) != ORD_OK)
+            return err->rc;
+        rest = rest_of(&r->text);
+    }
+    return ORD_OK;
+}
+
 static int take_value(struct log_reader *r, struct ord_err *err)
 {
     struct ord_bytes rest = rest_of(&r->text);
@@ -241,9 +258,7 @@ static int take_value(struct log_reader *r, struct ord_err *err)
         return err->rc;
     if (may_be_error)
         return take_error(r, err);
-    if (rest_of(&r->text).size > 0)
-        return ord_edn_fail(&r->in, "the end of the line", err);
-    return ORD_OK;
+    return skip_hints(r, err);
 }
 
 /* Stands at the process. */

@@ -170,12 +170,16 @@ int ord_history_faults(const struct ord_history *history,
                        const struct ord_fault_result **faults, uint32_t *count,
                        struct ord_err *err)
 {
+    struct ord_history_facts facts;
     struct ord_fault_result *list;
     uint32_t room = 0;
     uint32_t used = 0;
 
     *faults = NULL;
     *count = 0;
+    /* Without looking at a single operation, where nothing was done. */
+    if (ord_history_facts(history, &facts, err) == ORD_OK && !facts.has_nemesis)
+        return ORD_OK;
     ORD_OPS (history, op)
         room += is_fault_event(op, "begin") && room < FAULTS_MAX;
     if (room == 0)

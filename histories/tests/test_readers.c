@@ -207,6 +207,9 @@ static void judge_printed(const struct row *row)
 ParameterizedTestParameters(readers, jepsen_log)
 {
     static struct row rows[] = {
+        {"INFO  jepsen.util - 0 \t:invoke :read \tnil \t:hint 0\n"
+         "INFO  jepsen.util - 0 \t:ok :read \t3 \t:hint 7 :x [1 2]\n",
+         "0 - 0 invoke read\n1 - 0 ok read 3\n", false},
         {"INFO  jepsen.util - 0\t:invoke\t:read\tnil\n"
          "INFO  jepsen.util - 0\t:ok\t:read\t3\n",
          "0 - 0 invoke read\n1 - 0 ok read 3\n", false},
