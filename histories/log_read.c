@@ -248,6 +248,18 @@ static bool has_tail(struct parts *parts, const struct header *header,
     return true;
 }
 
+/* A crash cuts a file; it does not close it.  Half of a history must not pass
+ * for the whole. */
+static int refuse_damage(const struct ord_history *h, size_t at,
+                         struct ord_err *err)
+{
+    return ord_fail(err, ORD_EFORMAT,
+                    "damaged at byte %zu: its checksum is wrong, and the file "
+                    "had been closed whole; `head -c %zu` keeps the %" PRId64
+                    " events before it",
+                    at, at, h->count);
+}
+
 /* h: what owns the bytes of main; it is freed or becomes *out. */
 static int read_parts(struct parts *parts, struct ord_history *h,
                       struct ord_history **out, struct ord_err *err)
@@ -273,6 +285,8 @@ static int read_parts(struct parts *parts, struct ord_history *h,
     } else {
         has_rows = has_tail(parts, &header, &tail);
         rc = read_blocks(parts->main, header.size, h, &end, err);
+        if (rc == ORD_OK && end < parts->main.size && has_trailer(parts->main))
+            rc = refuse_damage(h, end, err);
         h->torn_size = ord_torn_size(
             (struct ord_bytes){parts->main.at + end, parts->main.size - end});
         /* Rows that do not follow the last block would leave a gap. */
