@@ -467,6 +467,44 @@ static int minimise_init(struct minimise *m, const struct ord_model *model,
     return ORD_OK;
 }
 
+/* A text that is in nothing that the core's calls got. */
+static bool is_unseen(const struct minimise *m, uint32_t call)
+{
+    const struct ord_lin *lin = m->lin;
+    const struct ord_value part = ord_lin_value(lin, lin->in[call]);
+
+    if (part.kind != ORD_TEXT || part.count == 0)
+        return false;
+    for (uint32_t i = 0; i < m->part_count; i++) {
+        uint32_t look = m->parts[i].call;
+        struct ord_value whole;
+
+        if (!ord_ask_is_look(&m->ask, look))
+            continue;
+        whole = ord_lin_value(lin, lin->out[look]);
+        if (whole.kind != ORD_TEXT || memmem(whole.as.text, whole.count,
+                                             part.as.text, part.count) != NULL)
+            return false;
+    }
+    return true;
+}
+
+/* What need not have happened and left a text that nobody of the core got is
+ * of no use to it: verify does not miss it either. */
+static void drop_unseen(struct minimise *m)
+{
+    uint32_t to = 0;
+
+    for (uint32_t i = 0; i < m->part_count; i++) {
+        const struct ord_lin_part part = m->parts[i];
+
+        if (part.keep != 0 || ord_ask_is_look(&m->ask, part.call) ||
+            !is_unseen(m, part.call))
+            m->parts[to++] = part;
+    }
+    m->part_count = to;
+}
+
 static int give_back(struct minimise *m, struct ord_lin *lin,
                      struct ord_err *err)
 {
@@ -501,6 +539,8 @@ static int minimise(struct minimise *m, const struct ord_model *model,
     if (choose_units(m))
         weaken_all(m);
     drop_late(m);
+    if (strcmp(model->name, "kv") == 0)
+        drop_unseen(m);
     *is_minimal = !m->ask.is_unsure && !m->ask.is_broke;
     return give_back(m, lin, err);
 }

@@ -15,6 +15,7 @@
  *       does may be done at any time and any number of times
  *     fifo-queue, unordered-queue, stack: its element has no call in the core
  *       at all; one that took nobody knows what may be done as above
+ *     kv: what is in no text that the core got; the rest stays, without a mark
  *     all other models: it stays in the core, without a mark
  *   a call that began after the last END of the core, where all that must
  *   have happened has an END: it is left out whatever it does

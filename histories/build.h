@@ -97,6 +97,9 @@ int ord_builder_pack(struct ord_history_builder *builder, struct ord_err *err);
  * free, else the lowest free one.  ORD_ELIMIT after ORD_NODES_MAX. */
 int ord_builder_node(struct ord_history_builder *builder, struct ord_bytes name,
                      uint16_t *node, struct ord_err *err);
+/* The same of a name that was there before; ORD_NODE_NONE: it was not. */
+uint16_t ord_builder_known_node(const struct ord_history_builder *builder,
+                                struct ord_bytes name);
 /* Names node number `node`; ORD_EFORMAT beyond ORD_NODES_MAX. */
 int ord_builder_name_node(struct ord_history_builder *builder, uint16_t node,
                           struct ord_bytes name, struct ord_err *err);

@@ -44,18 +44,27 @@ static uint16_t number_of(struct ord_bytes name)
     return number <= ORD_NODES_MAX ? number : 0;
 }
 
+uint16_t ord_builder_known_node(const struct ord_history_builder *builder,
+                                struct ord_bytes name)
+{
+    const struct ord_history *h = builder->history;
+
+    for (uint16_t i = 1; i <= h->node_count; i++) {
+        if (h->nodes[i] != NULL && ord_bytes_is(name, h->nodes[i]))
+            return i;
+    }
+    return ORD_NODE_NONE;
+}
+
 int ord_builder_node(struct ord_history_builder *builder, struct ord_bytes name,
                      uint16_t *node, struct ord_err *err)
 {
     struct ord_history *h = builder->history;
     uint16_t number = number_of(name);
 
-    for (uint16_t i = 1; i <= h->node_count; i++) {
-        if (h->nodes[i] != NULL && ord_bytes_is(name, h->nodes[i])) {
-            *node = i;
-            return ORD_OK;
-        }
-    }
+    *node = ord_builder_known_node(builder, name);
+    if (*node != ORD_NODE_NONE)
+        return ORD_OK;
     if (number == 0 || h->nodes[number] != NULL) {
         number = 1;
         while (number <= ORD_NODES_MAX && h->nodes[number] != NULL)

@@ -164,17 +164,18 @@ static bool set_f(struct ord_fast *fast, const char *at, size_t size)
 static bool set_node(struct ord_fast *fast, const char *at, size_t size)
 {
     struct ord_fast_name *name;
-    struct ord_err err;
 
     if (size == 0 || size > ORD_FAST_NAME_MAX)
         return false;
     name = find(fast->nodes, at, size);
     if (!is_known(name, at, size)) {
-        uint16_t node;
+        uint16_t node =
+            ord_builder_known_node(fast->builder, (struct ord_bytes){at, size});
 
-        if (ord_builder_node(fast->builder, (struct ord_bytes){at, size}, &node,
-                             &err) != ORD_OK)
-            return false; /* the general reader will say so */
+        /* A new one is for the general reader: should the rest be unusual,
+         * nothing may have changed. */
+        if (node == ORD_NODE_NONE)
+            return false;
         remember(name, at, size);
         name->node = node;
     }

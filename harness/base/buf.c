@@ -37,7 +37,7 @@ char *ord_buf_reserve(struct ord_buf *buf, size_t size)
         buf->failed = true;
         return NULL;
     }
-    if (need <= buf->room)
+    if (need <= buf->room && buf->at != NULL)
         return buf->at + buf->size;
     room = buf->room < ROOM_MIN ? ROOM_MIN : buf->room * 2;
     if (room < need)
