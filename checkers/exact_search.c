@@ -98,7 +98,7 @@ static bool layer_add(struct exact_search *s, struct exact_layer *layer,
     if (layer->count == layer->room) {
         if (layer->room > UINT32_MAX / 4 ||
             !layer_resize(s, layer, layer->room * 2)) {
-            s->stuck = "memory for configurations";
+            s->stuck = "no memory is left for configurations";
             return false;
         }
     }
@@ -161,7 +161,7 @@ static void trace(struct exact_search *s, uint32_t *row, uint32_t call)
     if (!s->is_traced)
         return;
     if (s->trace_count == s->trace_room && !traces_grow(s)) {
-        s->stuck = "memory for the order";
+        s->stuck = "no memory is left for the order";
         return;
     }
     s->traces[s->trace_count] =
@@ -246,14 +246,14 @@ static bool step(struct exact_search *s, const uint32_t *row, uint32_t call,
     struct ord_state from = {row[EXACT_ROOT], row[EXACT_A], row[EXACT_B]};
 
     if (*s->exact.lin->steps_left == 0) {
-        s->stuck = "steps";
+        s->stuck = "the budget of steps is used up";
         return false;
     }
     --*s->exact.lin->steps_left;
     if (!s->exact.model->step(&s->exact, &from, call, nth, to))
         return false;
     if (to->root == ORD_MAP_FULL) {
-        s->stuck = "memory for states";
+        s->stuck = "no memory is left for states";
         return false;
     }
     return true;
@@ -357,7 +357,7 @@ static void expand(struct exact_search *s, uint32_t due)
         used = ord_map_set(&s->exact.map, s->from[EXACT_USED], s->live[i],
                            taken + 1);
         if (used == ORD_MAP_FULL)
-            s->stuck = "memory for states";
+            s->stuck = "no memory is left for states";
         else
             go(s, s->crashed[kind->first + taken], used, due);
     }
@@ -373,7 +373,7 @@ static void begin(struct exact_search *s, uint32_t call)
 
     if (s->exact.model->begin != NULL &&
         !s->exact.model->begin(&s->exact, call)) {
-        s->stuck = "memory for states";
+        s->stuck = "no memory is left for states";
         return;
     }
     if (lin->end[call] == ORD_CALL_NEVER) {

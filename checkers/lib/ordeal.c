@@ -15,7 +15,7 @@
 
 #define API __attribute__((visibility("default")))
 #define MEMORY_PRESET (UINT64_C(8) << 30)
-#define STEPS_PRESET UINT64_C(1000000000)
+#define STEPS_PRESET UINT64_C(200000000)
 
 enum { OPTIONS_MAX = 16, KEY_TEXT_MAX = 1 << 16, EVENT_TEXT_MAX = 1 << 24 };
 

@@ -104,7 +104,7 @@ enum ordeal_verdict { /* also the exit codes of `ordeal check` */
 };
 
 struct ordeal_check_options {
-    uint64_t steps_max;         /* of a search; 0: a thousand million */
+    uint64_t steps_max;         /* of a search; 0: 200 million */
     uint64_t memory_max;        /* bytes of the check; 0: 8 GiB */
     const char *const *options; /* name, value, name, value ..., NULL; or NULL:
                                    what a checker takes, `ordeal list checkers`

@@ -486,7 +486,7 @@ static int print(const struct ord_history *history, const struct args *args,
 int ord_cmd_check(const struct ord_cli *cli)
 {
     struct args args = {
-        .steps = 1000000000,
+        .steps = 200000000,
         .memory = (uint64_t)MEMORY_PRESET_GIB << 30,
     };
     struct ord_check_result results[PICKED_MAX];
