@@ -94,6 +94,7 @@ typedef int ord_lin_engine(struct ord_lin *lin, struct ord_err *err);
 struct ord_model {
     const char *name;      /* "fifo-queue" */
     const char *about;     /* one line: operations, initial state */
+    const char *law;       /* what a core of few calls breaks, for sentences */
     uint64_t fs;           /* bit f: it knows that function */
     ord_lin_engine *fast;  /* near-linear where it does not decline; or NULL */
     ord_lin_engine *exact; /* any values, within the budget */

@@ -45,6 +45,7 @@ struct ord_lin_words {
     const struct ord_check_in *in;
     struct ord_verdict *out;
     const struct ord_lin *lin;
+    const struct ord_model *model; /* NULL: not known yet */
     struct ord_value key;
 };
 

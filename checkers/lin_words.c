@@ -213,6 +213,53 @@ static void tell_dead(const struct ord_lin_words *w)
 
 /* ---- all models --------------------------------------------------------- */
 
+enum { CORE_SHOWN_MAX = 24, CORE_NAMED_MAX = 4 };
+
+/* Of a core's calls that have to have happened, the one that began last. */
+static uint32_t accused(const struct ord_lin *lin)
+{
+    uint32_t last = NONE;
+
+    for (uint32_t i = 0; i < lin->core_count; i++) {
+        const struct ord_lin_part *part = &lin->core[i];
+
+        if (part->keep != 0 && lin->end[part->call] != ORD_CALL_NEVER &&
+            (last == NONE || lin->begin[part->call] > lin->begin[last]))
+            last = part->call;
+    }
+    return last;
+}
+
+/* "no order explains X, which ended at .., beside Y and Z: <law>" */
+static void tell_core(const struct ord_lin_words *w, uint32_t call)
+{
+    const struct ord_lin *lin = w->lin;
+    const struct ord_named named = {
+        .key = w->key, .ops = {op_of(w, call)}, .count = 1};
+    char others[ORD_WHY_SIZE / 2] = "";
+    uint32_t named_count = 0;
+    size_t size = 0;
+
+    for (uint32_t i = 0; i < lin->core_count && named_count < CORE_NAMED_MAX;
+         i++) {
+        uint32_t other = lin->core[i].call;
+
+        if (other == call || size >= sizeof others)
+            continue;
+        size += (size_t)snprintf(others + size, sizeof others - size, "%s%s",
+                                 named_count == 0 ? ", beside " : ", ",
+                                 ord_lin_text(w, other).at);
+        named_count++;
+    }
+    if (lin->core_count > named_count + 1 && size < sizeof others)
+        (void)snprintf(others + size, sizeof others - size, " and %u more",
+                       lin->core_count - named_count - 1);
+    ord_found(w->in, w->out, &named,
+              "%s: no order explains %s, which ended at %s%s: %s",
+              ord_text_key(&w->key).at, ord_lin_text(w, call).at,
+              ended(w, call).at, others, w->model->law);
+}
+
 static void tell(const struct ord_lin_words *w)
 {
     const struct ord_lin *lin = w->lin;
@@ -231,6 +278,9 @@ static void tell(const struct ord_lin_words *w)
                   "%s",
                   key.at, ord_lin_text(w, lin->why_calls[0]).at,
                   ended(w, lin->why_calls[0]).at);
+    else if (w->model != NULL && w->model->law != NULL &&
+             lin->core_count <= CORE_SHOWN_MAX && accused(lin) != NONE)
+        tell_core(w, accused(lin));
     else
         ord_found(w->in, w->out, &named,
                   "%s: no order explains all of the operations", key.at);
@@ -244,7 +294,6 @@ void ord_lin_accuse(const struct ord_lin_words *w)
         [ORD_LIN_CYCLE] = tell_cycle, [ORD_LIN_CONFLICT] = tell_conflict,
         [ORD_LIN_DEAD] = tell_dead,
     };
-    enum { CORE_SHOWN_MAX = 24 };
     const struct ord_lin *lin = w->lin;
 
     ORD_ASSERT(lin->outcome == ORD_INVALID);

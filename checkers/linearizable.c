@@ -163,8 +163,11 @@ static int settle_invalid(struct work *work, struct ord_lin *lin,
                           const struct ord_model *model, struct ord_value key,
                           struct ord_err *err)
 {
-    const struct ord_lin_words words = {
-        .in = work->in, .out = work->out, .lin = lin, .key = key};
+    const struct ord_lin_words words = {.in = work->in,
+                                        .out = work->out,
+                                        .lin = lin,
+                                        .model = model,
+                                        .key = key};
     bool is_told = work->out->violation_count <= ORD_FINDINGS_MAX;
     bool is_minimal = false;
 

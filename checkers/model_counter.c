@@ -89,6 +89,7 @@ static int counter_decide(struct ord_lin *lin, struct ord_err *err)
 const struct ord_model ord_model_counter = {
     .name = "counter",
     .about = "add a number, read the sum; 0 at first",
+    .law = "a read is the sum of what was added before it",
     .fs = UINT64_C(1) << ORD_F_ADD | UINT64_C(1) << ORD_F_READ,
     .exact = counter_decide,
 };

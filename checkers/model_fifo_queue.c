@@ -236,6 +236,8 @@ static int fifo_fast(struct ord_lin *lin, struct ord_err *err)
 const struct ord_model ord_model_fifo_queue = {
     .name = "fifo-queue",
     .about = "enqueue v; dequeue: the oldest, nil where it is empty",
+    .law =
+        "the oldest element comes out first, and nil only where there is none",
     .fs = ORD_QUEUE_FS,
     .fast = fifo_fast,
     .exact = fifo_decide,

@@ -283,6 +283,7 @@ static int kv_decide(struct ord_lin *lin, struct ord_err *err)
 const struct ord_model ord_model_kv = {
     .name = "kv",
     .about = "get, put and append texts; \"\" at first",
+    .law = "a get returns what was put and appended before it",
     .fs = UINT64_C(1) << ORD_F_GET | UINT64_C(1) << ORD_F_PUT |
           UINT64_C(1) << ORD_F_APPEND | UINT64_C(1) << ORD_F_READ |
           UINT64_C(1) << ORD_F_WRITE,

@@ -185,6 +185,7 @@ static int multi_decide(struct ord_lin *lin, struct ord_err *err)
 const struct ord_model ord_model_multi_register = {
     .name = "multi-register",
     .about = "txn, read, write of several registers at once; nil at first",
+    .law = "all that one operation does happens at once",
     .fs = UINT64_C(1) << ORD_F_TXN | UINT64_C(1) << ORD_F_READ |
           UINT64_C(1) << ORD_F_WRITE,
     .exact = multi_decide,

@@ -65,6 +65,7 @@ static int mutex_decide(struct ord_lin *lin, struct ord_err *err)
 const struct ord_model ord_model_mutex = {
     .name = "mutex",
     .about = "acquire, release by anybody; free at first",
+    .law = "it is acquired when it is free, and released when it is not",
     .fs = FS,
     .exact = mutex_decide,
 };
@@ -96,6 +97,7 @@ static int owner_decide(struct ord_lin *lin, struct ord_err *err)
 const struct ord_model ord_model_owner_mutex = {
     .name = "owner-mutex",
     .about = "acquire, release by the process that holds it; free at first",
+    .law = "it is acquired when it is free, and released by who holds it",
     .fs = FS,
     .exact = owner_decide,
 };

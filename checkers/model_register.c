@@ -6,6 +6,7 @@
 const struct ord_model ord_model_cas_register = {
     .name = "cas-register",
     .about = "read, write, cas [expected new]; nil at first",
+    .law = "a read returns what the last write put",
     .fs = BIT(ORD_F_READ) | BIT(ORD_F_WRITE) | BIT(ORD_F_CAS),
     .fast = ord_register_zones,
     .exact = ord_register_search,
@@ -14,6 +15,7 @@ const struct ord_model ord_model_cas_register = {
 const struct ord_model ord_model_register = {
     .name = "register",
     .about = "read, write; nil at first",
+    .law = "a read returns what the last write put",
     .fs = BIT(ORD_F_READ) | BIT(ORD_F_WRITE),
     .fast = ord_register_zones,
     .exact = ord_register_search,

@@ -340,6 +340,7 @@ static int set_fast(struct ord_lin *lin, struct ord_err *err)
 const struct ord_model ord_model_set = {
     .name = "set",
     .about = "add, remove, contains (truth), read (all); empty at first",
+    .law = "an element is in the set from its add to its remove",
     .fs = UINT64_C(1) << ORD_F_ADD | UINT64_C(1) << ORD_F_REMOVE |
           UINT64_C(1) << ORD_F_CONTAINS | UINT64_C(1) << ORD_F_READ,
     .fast = set_fast,

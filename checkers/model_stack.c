@@ -73,6 +73,8 @@ static int stack_decide(struct ord_lin *lin, struct ord_err *err)
 const struct ord_model ord_model_stack = {
     .name = "stack",
     .about = "push v; pop: the latest, nil where it is empty",
+    .law =
+        "the latest element comes out first, and nil only where there is none",
     .fs = ORD_STACK_FS,
     .fast = ord_stack_fast,
     .exact = stack_decide,

@@ -96,6 +96,7 @@ static int bag_fast(struct ord_lin *lin, struct ord_err *err)
 const struct ord_model ord_model_unordered_queue = {
     .name = "unordered-queue",
     .about = "enqueue v; dequeue: any of them, nil where it is empty",
+    .law = "what went in comes out once, and nil only where there is none",
     .fs = ORD_QUEUE_FS,
     .fast = bag_fast,
     .exact = bag_decide,

@@ -107,13 +107,15 @@ static struct ord_text what(const struct ord_call *call)
 struct ord_text ord_text_call(const struct ord_view *view,
                               const struct ord_call *call)
 {
+    bool is_lock = call->f == ORD_F_ACQUIRE || call->f == ORD_F_RELEASE;
     struct ord_text text = {{0}};
 
-    (void)snprintf(
-        text.at, sizeof text.at, "process %lld's %.20s of %.60s%.40s%.40s",
-        (long long)call->inv->process, call->inv->name, what(call).at,
-        at_key(call, &view->objects[call->object].key).at,
-        ord_text_on(view, call).at);
+    (void)snprintf(text.at, sizeof text.at,
+                   "process %lld's %.20s%s%.60s%.40s%.40s",
+                   (long long)call->inv->process, call->inv->name,
+                   is_lock ? "" : " of ", is_lock ? "" : what(call).at,
+                   at_key(call, &view->objects[call->object].key).at,
+                   ord_text_on(view, call).at);
     return text;
 }
 
