@@ -1,7 +1,8 @@
 /* edn_read.c -- histories as Jepsen, Knossos and elle-cli write them.
  *
  * One map an operation, one after the other or in one vector or list; keys in
- * any order, unknown ones skipped.  The order of the file is the truth.
+ * any order, unknown ones skipped.  The order of the file is the truth.  Where
+ * no operation has a :process, as in tests of checkers, all are of one process.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -24,7 +25,8 @@ struct edn_reader {
     struct ord_fast fast;
     bool is_general; /* no fast reading: for tests */
     bool is_keyed;
-    struct ord_op op; /* the one being read */
+    bool is_anonymous; /* no operation names its process: all are of one */
+    struct ord_op op;  /* the one being read */
     unsigned has;
 };
 
@@ -207,6 +209,11 @@ static int at_line(uint64_t line, struct ord_err *err)
     return ord_wrap(err, "line %" PRIu64, line);
 }
 
+static bool is_all_anonymous(const struct edn_reader *r)
+{
+    return r->is_anonymous || r->builder->history->count == 0;
+}
+
 /* Stands at the '{' of an operation. */
 static int take_op_slowly(struct edn_reader *r, struct ord_err *err)
 {
@@ -229,6 +236,11 @@ static int take_op_slowly(struct edn_reader *r, struct ord_err *err)
             return err->rc; /* a key that is no keyword, and its value */
         }
     }
+    if (r->has == (HAS_TYPE | HAS_F) && is_all_anonymous(r)) {
+        r->is_anonymous = true;
+        r->has = HAS_ALL;
+        r->op.process = 0;
+    }
     if (r->has != HAS_ALL)
         return ord_edn_fail(&r->in,
                             (r->has & HAS_PROCESS) == 0 ? ":process before this"
@@ -250,6 +262,13 @@ static int take_op(struct edn_reader *r, struct ord_err *err)
         if (take_op_slowly(r, err) != ORD_OK)
             return err->rc;
         op = &r->op;
+    }
+    /* The nemesis names itself also where clients do not. */
+    if (r->is_anonymous && op->process > 0) {
+        (void)ord_fail(err, ORD_EFORMAT,
+                       "expected no :process, for the operations before had "
+                       "none");
+        return at_line(line, err);
     }
     if (r->is_keyed && ord_split_key(op, err) != ORD_OK)
         return at_line(line, err);
