@@ -40,8 +40,6 @@
 
 #define STEPS_DEFAULT UINT64_C(200000000)
 
-enum { PATH_MAX_OPS = 24 };
-
 enum level { LEVEL_CC, LEVEL_CCV, LEVEL_CM };
 
 struct causal {
@@ -83,47 +81,20 @@ static void find_thin_air(struct causal *causal)
     }
 }
 
-/* The sentence, with the way from the newer write to the read; and the way from
- * the older one for the evidence. */
 static void found_bad(void *data, const struct ord_causal_bad *bad)
 {
+    static const char *const initial[] = {
+        "an effect without its cause",
+        "although its session already depended on a later version",
+        " (WriteCOInitRead)"};
+    static const char *const older[] = {
+        "an effect without its cause",
+        "although its session already depended on a later version",
+        " (WriteCORead)"};
     struct causal *causal = data;
-    const struct ord_trace *t = &causal->trace;
-    bool is_initial = bad->saw == ORD_FROM_INITIAL;
-    bool is_first = causal->out->violation_count == 0;
-    struct ord_named named = {
-        .key = t->calls.keys[ord_deed_key(t, bad->read)],
-        .ops = {ord_deed_op(t, bad->knew), ord_deed_op(t, bad->read),
-                is_initial ? NULL : ord_deed_op(t, bad->saw)},
-        .count = 3};
-    uint32_t deeds[2 * PATH_MAX_OPS];
-    uint8_t marks[2 * PATH_MAX_OPS];
-    uint32_t count = 0;
-    char path[640] = "";
 
-    if (ord_found_enough(causal->out))
-        return;
-    if (is_first)
-        count = ord_causal_path(&causal->order, bad->knew, bad->read, deeds,
-                                marks, PATH_MAX_OPS);
-    if (count > 0)
-        ord_causal_describe(t, deeds, marks, count, path, sizeof path);
-    else
-        (void)snprintf(path, sizeof path, "%s", ord_deed_text(t, bad->knew).at);
-    ord_found(causal->in, causal->out, &named,
-              "an effect without its cause: %s, although its session already "
-              "depended on a later version: %s (%s)",
-              ord_deed_did(t, bad->read).at, path,
-              is_initial ? "WriteCOInitRead" : "WriteCORead");
-    if (!is_first)
-        return;
-    if (!is_initial)
-        count += ord_causal_path(&causal->order, bad->saw, bad->knew,
-                                 deeds + count, marks + count, PATH_MAX_OPS);
-    for (uint32_t i = 0; i < count; i++)
-        ord_evidence(causal->out, ord_deed_op(t, deeds[i]));
-    ord_trace_prove(t, causal->in, causal->out, ORD_PROOF_FACTS, deeds, NULL,
-                    count);
+    ord_causal_accuse(&causal->order, causal->in, causal->out, bad,
+                      bad->saw == ORD_FROM_INITIAL ? initial : older);
 }
 
 /* ---- ccv and cm ---------------------------------------------------------- */

@@ -63,6 +63,13 @@ int ord_causality_run(struct ord_causality *causality, struct ord_err *err);
 uint32_t ord_causal_path(const struct ord_causality *causality, uint32_t a,
                          uint32_t b, uint32_t *deeds, uint8_t *marks,
                          uint32_t room);
+/* Tells such a read: a sentence with the way from the newer write to the read,
+ * and for the evidence the way from the older one, too.  before, between and
+ * after are what the sentence says around read and way. */
+void ord_causal_accuse(const struct ord_causality *causality,
+                       const struct ord_check_in *in, struct ord_verdict *out,
+                       const struct ord_causal_bad *bad,
+                       const char *const words[3]);
 /* Such a path in words, but for its last deed, which the sentence has named. */
 void ord_causal_describe(const struct ord_trace *trace, const uint32_t *deeds,
                          const uint8_t *marks, uint32_t count, char *text,

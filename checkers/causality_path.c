@@ -5,6 +5,8 @@
 
 #include "checkers/causality.h"
 
+enum { PATH_MAX_OPS = 24 };
+
 struct step { /* a deed on the way back, and what led to it */
     uint32_t deed;
     uint32_t parent; /* of the steps; that deed is later */
@@ -180,4 +182,43 @@ void ord_causal_describe(const struct ord_trace *t, const uint32_t *deeds,
         (void)snprintf(text + size, text_size - size, "%s %s",
                        words[marks[i - 1]], ord_deed_did(t, deeds[i]).at);
     }
+}
+
+void ord_causal_accuse(const struct ord_causality *c,
+                       const struct ord_check_in *in, struct ord_verdict *out,
+                       const struct ord_causal_bad *bad,
+                       const char *const words[3])
+{
+    const struct ord_trace *t = c->trace;
+    bool is_initial = bad->saw == ORD_FROM_INITIAL;
+    bool is_first = out->violation_count == 0;
+    struct ord_named named = {
+        .key = t->calls.keys[ord_deed_key(t, bad->read)],
+        .ops = {ord_deed_op(t, bad->knew), ord_deed_op(t, bad->read),
+                is_initial ? NULL : ord_deed_op(t, bad->saw)},
+        .count = 3};
+    uint32_t deeds[2 * PATH_MAX_OPS];
+    uint8_t marks[2 * PATH_MAX_OPS];
+    uint32_t count = 0;
+    char path[640] = "";
+
+    if (ord_found_enough(out))
+        return;
+    if (is_first)
+        count = ord_causal_path(c, bad->knew, bad->read, deeds, marks,
+                                PATH_MAX_OPS);
+    if (count > 0)
+        ord_causal_describe(t, deeds, marks, count, path, sizeof path);
+    else
+        (void)snprintf(path, sizeof path, "%s", ord_deed_text(t, bad->knew).at);
+    ord_found(in, out, &named, "%s: %s, %s: %s%s", words[0],
+              ord_deed_did(t, bad->read).at, words[1], path, words[2]);
+    if (!is_first)
+        return;
+    if (!is_initial)
+        count += ord_causal_path(c, bad->saw, bad->knew, deeds + count,
+                                 marks + count, PATH_MAX_OPS);
+    for (uint32_t i = 0; i < count; i++)
+        ord_evidence(out, ord_deed_op(t, deeds[i]));
+    ord_trace_prove(t, in, out, ORD_PROOF_FACTS, deeds, NULL, count);
 }

@@ -39,8 +39,6 @@
 #define STEPS_DEFAULT UINT64_C(200000000)
 #define NO_CALL UINT32_MAX
 
-enum { PATH_MAX_OPS = 24 };
-
 struct element {    /* of the object at hand, by atom */
     uint32_t stamp; /* key + 1 */
     uint32_t add;   /* the call; NO_CALL: nobody added it */
@@ -73,42 +71,12 @@ struct prefix {
 
 static void found_register(void *data, const struct ord_causal_bad *bad)
 {
+    static const char *const words[] = {
+        "an answer without its question",
+        "without what came before what its session had seen", ""};
     struct prefix *prefix = data;
-    const struct ord_trace *t = &prefix->trace;
-    bool is_initial = bad->saw == ORD_FROM_INITIAL;
-    bool is_first = prefix->out->violation_count == 0;
-    struct ord_named named = {
-        .key = t->calls.keys[ord_deed_key(t, bad->read)],
-        .ops = {ord_deed_op(t, bad->knew), ord_deed_op(t, bad->read),
-                is_initial ? NULL : ord_deed_op(t, bad->saw)},
-        .count = 3};
-    uint32_t deeds[2 * PATH_MAX_OPS];
-    uint8_t marks[2 * PATH_MAX_OPS];
-    uint32_t count = 0;
-    char path[640] = "";
 
-    if (ord_found_enough(prefix->out))
-        return;
-    if (is_first)
-        count = ord_causal_path(&prefix->order, bad->knew, bad->read, deeds,
-                                marks, PATH_MAX_OPS);
-    if (count > 0)
-        ord_causal_describe(t, deeds, marks, count, path, sizeof path);
-    else
-        (void)snprintf(path, sizeof path, "%s", ord_deed_text(t, bad->knew).at);
-    ord_found(prefix->in, prefix->out, &named,
-              "an answer without its question: %s, without what came before "
-              "what its session had seen: %s",
-              ord_deed_did(t, bad->read).at, path);
-    if (!is_first)
-        return;
-    if (!is_initial)
-        count += ord_causal_path(&prefix->order, bad->saw, bad->knew,
-                                 deeds + count, marks + count, PATH_MAX_OPS);
-    for (uint32_t i = 0; i < count; i++)
-        ord_evidence(prefix->out, ord_deed_op(t, deeds[i]));
-    ord_trace_prove(t, prefix->in, prefix->out, ORD_PROOF_FACTS, deeds, NULL,
-                    count);
+    ord_causal_accuse(&prefix->order, prefix->in, prefix->out, bad, words);
 }
 
 /* ---- sets and lists ------------------------------------------------------ */
