@@ -19,8 +19,12 @@ static void list_checkers(void)
 {
     for (const struct ord_checker *const *c = ord_checkers(); *c != NULL; c++) {
         printf("%-18s %s\n", (*c)->name, (*c)->claim);
-        if ((*c)->options != NULL)
-            printf("%-18s   %s\n", "", (*c)->options);
+        for (const char *at = (*c)->options; at != NULL && *at != '\0';) {
+            int size = (int)strcspn(at, "\n");
+
+            printf("%-18s   %.*s\n", "", size, at);
+            at += size + (at[size] == '\n');
+        }
     }
 }
 

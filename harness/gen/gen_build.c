@@ -43,14 +43,16 @@ struct one_worker {
     int64_t due_ns;   /* stagger */
     bool is_started;  /* stagger: due times count from the first question */
     bool is_waiting;  /* stagger: due_ns is drawn and its operation is owed */
-    bool is_finished; /* until-ok */
+    bool is_finished; /* until-ok, until-fails */
+    uint32_t failed;  /* until-fails: in a row */
 };
 
 struct one {
     struct ord_gen gen;
     struct ord_gen *child;
-    uint64_t limit;  /* limit */
-    int64_t time_ns; /* stagger: the mean; time-limit */
+    uint64_t limit;    /* limit */
+    uint32_t in_a_row; /* until-fails */
+    int64_t time_ns;   /* stagger: the mean; time-limit */
     struct one_worker *workers;
 };
 
@@ -239,6 +241,31 @@ struct ord_gen *ord_gen_until_ok(const struct ord_gen_shape *shape,
     struct one *one = make_one(shape, child, &kind);
 
     return one == NULL ? NULL : &one->gen;
+}
+
+static void until_fails_update(struct ord_gen *gen,
+                               const struct ord_gen_ask *ask,
+                               const struct ord_op *completion)
+{
+    struct one *one = (struct one *)gen;
+    struct one_worker *w = &one->workers[ask->worker];
+
+    w->failed = completion->type == ORD_OP_OK ? 0 : w->failed + 1;
+    w->is_finished = w->failed >= one->in_a_row;
+    one_update(gen, ask, completion);
+}
+
+struct ord_gen *ord_gen_until_fails(const struct ord_gen_shape *shape,
+                                    struct ord_gen *child, uint32_t in_a_row)
+{
+    static const struct ord_gen_kind kind = {until_ok_ask, until_fails_update};
+    struct one *one = make_one(shape, child, &kind);
+
+    ORD_ASSERT(in_a_row > 0);
+    if (one == NULL)
+        return NULL;
+    one->in_a_row = in_a_row;
+    return &one->gen;
 }
 
 /* ---- operations ---------------------------------------------------------- */

@@ -60,10 +60,15 @@ struct ord_gen *ord_gen_phases(const struct ord_gen_shape *shape,
 /* Each worker has a copy for itself: it is a crew of one. */
 struct ord_gen *ord_gen_each_process(const struct ord_gen_shape *shape,
                                      struct ord_gen *child);
-/* Goes on until one of the worker's operations was ok, then done.  The only
- * one that looks at outcomes: with it a worker's operations depend on what the
+/* Goes on until one of the worker's operations was ok, then done.  This and
+ * the next look at outcomes: with them a worker's operations depend on what the
  * database answered to that worker. */
 struct ord_gen *ord_gen_until_ok(const struct ord_gen_shape *shape,
                                  struct ord_gen *child);
+
+/* Goes on until that many of the worker's operations in a row were not ok,
+ * then done: how a queue is emptied. */
+struct ord_gen *ord_gen_until_fails(const struct ord_gen_shape *shape,
+                                    struct ord_gen *child, uint32_t in_a_row);
 
 #endif

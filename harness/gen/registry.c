@@ -7,11 +7,11 @@
 const struct ord_workload_ops *const *ord_workloads(void)
 {
     static const struct ord_workload_ops *const all[] = {
-        &ord_workload_register,
-        &ord_workload_set,
-        &ord_workload_sessions,
-        &ord_workload_list,
-        NULL,
+        &ord_workload_register,   &ord_workload_set,
+        &ord_workload_sessions,   &ord_workload_list,
+        &ord_workload_counter,    &ord_workload_queue,
+        &ord_workload_lock,       &ord_workload_bank,
+        &ord_workload_unique_ids, NULL,
     };
 
     return all;

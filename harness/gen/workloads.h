@@ -8,5 +8,10 @@ extern const struct ord_workload_ops ord_workload_register;
 extern const struct ord_workload_ops ord_workload_set;
 extern const struct ord_workload_ops ord_workload_sessions;
 extern const struct ord_workload_ops ord_workload_list;
+extern const struct ord_workload_ops ord_workload_counter;
+extern const struct ord_workload_ops ord_workload_queue;
+extern const struct ord_workload_ops ord_workload_lock;
+extern const struct ord_workload_ops ord_workload_bank;
+extern const struct ord_workload_ops ord_workload_unique_ids;
 
 #endif

@@ -16,6 +16,7 @@ struct ord_agree {
     struct slot slots[ORD_AGREE_KEYS_MAX];
     uint32_t used;
     bool is_ordered;
+    bool is_begun;  /* something came */
     bool is_broken; /* a read failed, or two differ */
 };
 
@@ -38,6 +39,7 @@ void ord_agree_clear(struct ord_agree *agree)
 {
     memset(agree->slots, 0, sizeof agree->slots);
     agree->used = 0;
+    agree->is_begun = false;
     agree->is_broken = false;
 }
 
@@ -58,6 +60,9 @@ void ord_agree_add(struct ord_agree *agree, const struct ord_op *op)
     uint64_t value;
     uint32_t at = (uint32_t)(key % ORD_AGREE_KEYS_MAX);
 
+    agree->is_begun = true;
+    if (op->f != ORD_F_READ)
+        return;
     if (op->type != ORD_OP_OK) {
         agree->is_broken = true;
         return;
@@ -81,5 +86,5 @@ void ord_agree_add(struct ord_agree *agree, const struct ord_op *op)
 
 bool ord_agree_is_reached(const struct ord_agree *agree)
 {
-    return !agree->is_broken && agree->used > 0;
+    return !agree->is_broken && agree->is_begun;
 }

@@ -15,9 +15,11 @@ struct ord_agree; /* one round */
 struct ord_agree *ord_agree_new(bool is_ordered); /* NULL: no memory */
 void ord_agree_free(struct ord_agree **agree);
 void ord_agree_clear(struct ord_agree *agree);
-/* A completion of a final read. */
+/* A completion of the final phase.  Of what is no read (a queue that is being
+ * emptied) one round is enough. */
 void ord_agree_add(struct ord_agree *agree, const struct ord_op *op);
-/* Every read of the round was ok, and per key all said the same. */
+/* Something came, every read of the round was ok, and per key all said the
+ * same. */
 bool ord_agree_is_reached(const struct ord_agree *agree);
 
 #endif

@@ -2,6 +2,32 @@
 
 #include <stdlib.h>
 
+/* "name":"text", ... */
+static void put_setting(const char *name, const char *value, bool *is_next,
+                        struct ord_buf *out)
+{
+    if (*is_next)
+        ord_buf_char(out, ',');
+    *is_next = true;
+    ord_buf_json(out, ord_bytes_of(name));
+    ord_buf_char(out, ':');
+    ord_buf_json(out, ord_bytes_of(value));
+}
+
+/* All parameters of the workload, given or preset. */
+static void put_params(const struct ord_cell *cell, struct ord_buf *out)
+{
+    const struct ord_workload_in in = {.params = cell->params,
+                                       .param_count = cell->param_count};
+    const struct ord_param_spec *spec = cell->workload->params;
+    bool is_next = false;
+
+    for (; spec != NULL && spec->name != NULL; spec++)
+        put_setting(spec->name,
+                    ord_workload_param(cell->workload, &in, spec->name),
+                    &is_next, out);
+}
+
 void ord_line_init(const struct ord_cell *cell, uint32_t worker,
                    int64_t process, struct ord_buf *out)
 {
@@ -16,19 +42,17 @@ void ord_line_init(const struct ord_cell *cell, uint32_t worker,
                        i > 1 ? "," : "", i, i + 10);
     ord_buf_printf(out,
                    "],\"worker\":%u,\"process\":%lld,\"seed\":%llu,"
-                   "\"timeout_ms\":%lld,\"workload\":\"%s\",\"settings\":{",
+                   "\"timeout_ms\":%lld,\"workload\":\"%s\",\"params\":{",
                    worker, (long long)process, (unsigned long long)cell->seed,
                    (long long)(cell->timeout_ns / 1000000),
                    cell->workload->name);
+    put_params(cell, out);
+    ord_buf_text(out, "},\"settings\":{");
     for (uint32_t i = 0; i < cell->setting_count; i++) {
         if (cell->settings[i].value[0] == '\0')
             continue;
-        if (is_next)
-            ord_buf_char(out, ',');
-        is_next = true;
-        ord_buf_json(out, ord_bytes_of(cell->settings[i].name));
-        ord_buf_char(out, ':');
-        ord_buf_json(out, ord_bytes_of(cell->settings[i].value));
+        put_setting(cell->settings[i].name, cell->settings[i].value, &is_next,
+                    out);
     }
     ord_buf_text(out, "}}\n");
 }

@@ -23,14 +23,34 @@ enum {
 
 /* ---- helpers ------------------------------------------------------------ */
 
+static const char *find(const struct ord_client_setting *settings,
+                        uint32_t count, const char *name, const char *preset)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (strcmp(settings[i].name, name) == 0)
+            return settings[i].value;
+    }
+    return preset;
+}
+
 const char *ord_client_setting(const struct ord_client_init *init,
                                const char *name, const char *preset)
 {
-    for (uint32_t i = 0; i < init->setting_count; i++) {
-        if (strcmp(init->settings[i].name, name) == 0)
-            return init->settings[i].value;
-    }
-    return preset;
+    return find(init->settings, init->setting_count, name, preset);
+}
+
+int64_t ord_client_param(const struct ord_client_init *init, const char *name,
+                         int64_t preset)
+{
+    const char *text = find(init->params, init->param_count, name, "");
+    struct ord_client_value value = ord_client_scalar(ord_bytes_of(text));
+
+    return value.kind == ORD_CLIENT_INT ? value.as.number : preset;
+}
+
+bool ord_client_is_first(const struct ord_client_init *init)
+{
+    return init->process == init->worker;
 }
 
 void ord_client_conclude(struct ord_client_done *done,

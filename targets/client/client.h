@@ -22,6 +22,7 @@
 enum {
     ORD_CLIENT_NODES_MAX = 64,
     ORD_CLIENT_SETTINGS_MAX = 256,
+    ORD_CLIENT_PARAMS_MAX = 16,
     ORD_CLIENT_LINE_MAX = 1 << 20,   /* bytes of a line from the harness */
     ORD_CLIENT_ANSWER_MAX = 4 << 20, /* bytes of an answer; more: not ok */
     ORD_CLIENT_ERROR_SIZE = 160,
@@ -32,7 +33,8 @@ enum ord_client_kind {
     ORD_CLIENT_NIL,
     ORD_CLIENT_INT,
     ORD_CLIENT_TEXT,
-    ORD_CLIENT_LIST, /* of the three above */
+    ORD_CLIENT_LIST, /* of the three above; in an answer of lists of them, too
+                      */
 };
 
 struct ord_client_value {
@@ -51,6 +53,12 @@ enum ord_client_f {
     ORD_CLIENT_CAS, /* value: a list [old, new], old may be NIL */
     ORD_CLIENT_ADD,
     ORD_CLIENT_APPEND,
+    ORD_CLIENT_ENQUEUE,
+    ORD_CLIENT_DEQUEUE,
+    ORD_CLIENT_ACQUIRE,
+    ORD_CLIENT_RELEASE,
+    ORD_CLIENT_TRANSFER, /* value: a list of three numbers [from, to, amount] */
+    ORD_CLIENT_GENERATE,
     ORD_CLIENT_F_COUNT
 };
 
@@ -59,6 +67,11 @@ enum ord_client_workload {
     ORD_CLIENT_SET,
     ORD_CLIENT_SESSIONS,
     ORD_CLIENT_LISTS,
+    ORD_CLIENT_COUNTER,
+    ORD_CLIENT_QUEUE,
+    ORD_CLIENT_LOCK,
+    ORD_CLIENT_BANK,
+    ORD_CLIENT_UNIQUE_IDS,
     ORD_CLIENT_OTHER, /* a name that this library does not know */
 };
 
@@ -92,6 +105,8 @@ struct ord_client_init {
     const char *workload_name;
     struct ord_client_setting settings[ORD_CLIENT_SETTINGS_MAX];
     uint32_t setting_count;
+    struct ord_client_setting params[ORD_CLIENT_PARAMS_MAX]; /* workload's */
+    uint32_t param_count;
 };
 
 struct ord_client_op {
@@ -146,6 +161,14 @@ int ord_client_main(int argc, char **argv, const struct ord_client_ops *ops);
 /* The setting's text, or preset when it was not given. */
 const char *ord_client_setting(const struct ord_client_init *init,
                                const char *name, const char *preset);
+
+/* A parameter of the workload as a number, or preset where it was not given or
+ * is none. */
+int64_t ord_client_param(const struct ord_client_init *init, const char *name,
+                         int64_t preset);
+/* Is this the worker's first process?  What is made once per run (tables,
+ * accounts) is made then, so that it is not made again after it was lost. */
+bool ord_client_is_first(const struct ord_client_init *init);
 
 /* "ok", "fail", "info" with a reason, as printf. */
 void ord_client_conclude(struct ord_client_done *done,

@@ -5,9 +5,12 @@
 enum { TIMEOUT_MS_MAX = 3600000, LIST_MAX = 1 << 20 };
 
 static const char *const f_names[] = {
-    [ORD_CLIENT_READ] = "read",     [ORD_CLIENT_WRITE] = "write",
-    [ORD_CLIENT_CAS] = "cas",       [ORD_CLIENT_ADD] = "add",
-    [ORD_CLIENT_APPEND] = "append",
+    [ORD_CLIENT_READ] = "read",         [ORD_CLIENT_WRITE] = "write",
+    [ORD_CLIENT_CAS] = "cas",           [ORD_CLIENT_ADD] = "add",
+    [ORD_CLIENT_APPEND] = "append",     [ORD_CLIENT_ENQUEUE] = "enqueue",
+    [ORD_CLIENT_DEQUEUE] = "dequeue",   [ORD_CLIENT_ACQUIRE] = "acquire",
+    [ORD_CLIENT_RELEASE] = "release",   [ORD_CLIENT_TRANSFER] = "transfer",
+    [ORD_CLIENT_GENERATE] = "generate",
 };
 _Static_assert(sizeof f_names / sizeof *f_names == ORD_CLIENT_F_COUNT,
                "every function has its name");
@@ -23,6 +26,11 @@ static const char *const workload_names[] = {
     [ORD_CLIENT_SET] = "set",
     [ORD_CLIENT_SESSIONS] = "sessions",
     [ORD_CLIENT_LISTS] = "list",
+    [ORD_CLIENT_COUNTER] = "counter",
+    [ORD_CLIENT_QUEUE] = "queue",
+    [ORD_CLIENT_LOCK] = "lock",
+    [ORD_CLIENT_BANK] = "bank",
+    [ORD_CLIENT_UNIQUE_IDS] = "unique-ids",
 };
 
 /* ---- the init line ------------------------------------------------------ */
@@ -78,21 +86,22 @@ static bool read_nodes(struct ord_json *in, struct ord_arena *arena,
 }
 
 static bool read_settings(struct ord_json *in, struct ord_arena *arena,
-                          struct ord_client_init *out)
+                          struct ord_client_setting *settings,
+                          uint32_t count_max, uint32_t *count)
 {
     struct ord_bytes key;
 
     if (!ord_json_enter(in, '{'))
         return false;
     while (ord_json_member(in, &key)) {
-        struct ord_client_setting *to = &out->settings[out->setting_count];
+        struct ord_client_setting *to = &settings[*count];
 
-        if (out->setting_count == ORD_CLIENT_SETTINGS_MAX)
+        if (*count == count_max)
             return false;
         to->name = ord_json_unescape(arena, key).at;
         if (to->name == NULL || !read_text(in, arena, &to->value))
             return false;
-        out->setting_count++;
+        ++*count;
     }
     return ord_json_left(in, '}');
 }
@@ -150,7 +159,11 @@ static bool read_init_member(struct ord_json *in, struct ord_arena *arena,
     if (ord_bytes_is(key, "workload"))
         return read_text(in, arena, &out->workload_name);
     if (ord_bytes_is(key, "settings"))
-        return read_settings(in, arena, out);
+        return read_settings(in, arena, out->settings, ORD_CLIENT_SETTINGS_MAX,
+                             &out->setting_count);
+    if (ord_bytes_is(key, "params"))
+        return read_settings(in, arena, out->params, ORD_CLIENT_PARAMS_MAX,
+                             &out->param_count);
     return ord_json_skip(in);
 }
 
@@ -328,6 +341,21 @@ static bool read_op_member(struct ord_json *in, struct ord_arena *arena,
     return ord_json_skip(in);
 }
 
+static const bool wants_scalar[ORD_CLIENT_F_COUNT] = {
+    [ORD_CLIENT_WRITE] = true,
+    [ORD_CLIENT_ADD] = true,
+    [ORD_CLIENT_APPEND] = true,
+    [ORD_CLIENT_ENQUEUE] = true,
+};
+
+static bool is_transfer(const struct ord_client_value *value)
+{
+    return value->kind == ORD_CLIENT_LIST && value->count == 3 &&
+           value->as.items[0].kind == ORD_CLIENT_INT &&
+           value->as.items[1].kind == ORD_CLIENT_INT &&
+           value->as.items[2].kind == ORD_CLIENT_INT;
+}
+
 static int op_settle(const struct op_line *line,
                      const struct ord_client_init *init,
                      struct ord_client_op *out, struct ord_err *err)
@@ -348,8 +376,11 @@ static int op_settle(const struct op_line *line,
         (out->value.kind != ORD_CLIENT_LIST || out->value.count != 2 ||
          out->value.as.items[1].kind == ORD_CLIENT_NIL))
         return ord_fail(err, ORD_ENOTFOUND, "cas wants [old, new]");
-    if (out->f != ORD_CLIENT_READ && out->f != ORD_CLIENT_CAS &&
-        out->value.kind != ORD_CLIENT_INT && out->value.kind != ORD_CLIENT_TEXT)
+    if (out->f == ORD_CLIENT_TRANSFER && !is_transfer(&out->value))
+        return ord_fail(err, ORD_ENOTFOUND,
+                        "transfer wants [from, to, amount]");
+    if (wants_scalar[f] && out->value.kind != ORD_CLIENT_INT &&
+        out->value.kind != ORD_CLIENT_TEXT)
         return ord_fail(err, ORD_ENOTFOUND, "%s wants a scalar", f_names[f]);
     return ORD_OK;
 }
@@ -394,6 +425,23 @@ static void write_scalar(const struct ord_client_value *value,
         ord_buf_text(out, "null");
 }
 
+static void write_flat(const struct ord_client_value *value,
+                       struct ord_buf *out)
+{
+    if (value->kind != ORD_CLIENT_LIST) {
+        write_scalar(value, out);
+        return;
+    }
+    ord_buf_char(out, '[');
+    for (uint32_t i = 0; i < value->count; i++) {
+        if (i > 0)
+            ord_buf_char(out, ',');
+        write_scalar(&value->as.items[i], out);
+    }
+    ord_buf_char(out, ']');
+}
+
+/* Lists of lists (a bank's [account, balance] pairs), and no deeper. */
 static void write_value(const struct ord_client_value *value,
                         struct ord_buf *out)
 {
@@ -405,7 +453,7 @@ static void write_value(const struct ord_client_value *value,
     for (uint32_t i = 0; i < value->count; i++) {
         if (i > 0)
             ord_buf_char(out, ',');
-        write_scalar(&value->as.items[i], out);
+        write_flat(&value->as.items[i], out);
     }
     ord_buf_char(out, ']');
 }

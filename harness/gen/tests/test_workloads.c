@@ -81,9 +81,11 @@ static int compare_values(const void *a, const void *b)
 
 Test(workloads, no_value_is_written_twice)
 {
-    for (const struct ord_workload_ops *const *at = ord_workloads();
-         *at != NULL; at++) {
-        struct ord_workload load = built((*at)->name);
+    static const char *const names[] = {"register", "set", "sessions", "list",
+                                        "queue"};
+
+    for (uint32_t k = 0; k < sizeof names / sizeof *names; k++) {
+        struct ord_workload load = built(names[k]);
         static int64_t values[12000];
         size_t count = 0;
 
@@ -93,13 +95,13 @@ Test(workloads, no_value_is_written_twice)
             next(load.main, i % 6, &op);
             if (op.f == ORD_F_CAS)
                 values[count++] = op.value.as.items[1].as.number;
-            else if (op.f != ORD_F_READ)
+            else if (op.f != ORD_F_READ && op.f != ORD_F_DEQUEUE)
                 values[count++] = op.value.as.number;
         }
-        cr_assert(count > 1000, "%s", (*at)->name);
+        cr_assert(count > 1000, "%s", names[k]);
         qsort(values, count, sizeof *values, compare_values);
         for (size_t i = 1; i < count; i++)
-            cr_assert_neq(values[i - 1], values[i], "%s", (*at)->name);
+            cr_assert_neq(values[i - 1], values[i], "%s", names[k]);
     }
 }
 
@@ -250,4 +252,79 @@ Test(workloads, bad_parameters_say_what_was_expected)
     cr_expect_eq(build_rc("set", "read_share", "50%"), ORD_OK, "%s", err.text);
     cr_expect_eq(build_rc("sessions", "devices", "9"), ORD_EUSAGE);
     cr_expect_eq(build_rc("list", "lists", ""), ORD_EUSAGE);
+}
+
+Test(workloads, a_worker_releases_the_lock_that_it_asked_for)
+{
+    struct ord_param params[] = {{"locks", "3"}};
+    struct ord_workload load;
+
+    in.params = params;
+    in.param_count = 1;
+    load = built("lock");
+    cr_assert_null(load.final);
+    for (uint32_t i = 0; i < 60; i++) {
+        struct ord_op acquire, release;
+
+        next(load.main, i % 6, &acquire);
+        next(load.main, i % 6, &release);
+        cr_assert(acquire.f == ORD_F_ACQUIRE && release.f == ORD_F_RELEASE);
+        cr_assert_eq(acquire.key.as.number, release.key.as.number);
+    }
+}
+
+Test(workloads, a_transfer_goes_between_two_accounts)
+{
+    struct ord_workload load = built("bank");
+    uint32_t reads = 0;
+
+    for (uint32_t i = 0; i < 6000; i++) {
+        const struct ord_value *items;
+        struct ord_op op;
+
+        next(load.main, i % 6, &op);
+        reads += op.f == ORD_F_READ;
+        if (op.f == ORD_F_READ)
+            continue;
+        items = op.value.as.items;
+        cr_assert(op.f == ORD_F_TRANSFER && op.value.count == 3);
+        cr_assert(items[0].as.number != items[1].as.number);
+        for (uint32_t k = 0; k < 2; k++)
+            cr_assert(items[k].as.number >= 0 && items[k].as.number < 8);
+        cr_assert(items[2].as.number >= 1 && items[2].as.number <= 5);
+    }
+    cr_expect(reads > 2100 && reads < 2700, "%u", reads);
+}
+
+static enum ord_gen_answer answered(struct ord_gen *gen, struct ord_op *op,
+                                    enum ord_op_type type)
+{
+    struct ord_gen_ask ask = {.worker = 2};
+    int64_t until_ns;
+    enum ord_gen_answer answer = ord_gen_ask(gen, &ask, op, &until_ns);
+
+    op->type = (uint8_t)type;
+    if (answer == ORD_GEN_OP)
+        ord_gen_update(gen, &ask, op);
+    return answer;
+}
+
+Test(workloads, a_queue_is_emptied_until_it_is_found_empty_again_and_again)
+{
+    struct ord_param params[] = {{"empties", "3"}, {"queues", "2"}};
+    struct ord_workload load;
+    struct ord_op op;
+    uint32_t fails = 0;
+
+    in.params = params;
+    in.param_count = 2;
+    load = built("queue");
+    for (uint32_t i = 0; i < 5; i++) {
+        cr_assert_eq(answered(load.final, &op, ORD_OP_FAIL), ORD_GEN_OP);
+        cr_assert(op.f == ORD_F_DEQUEUE && op.is_final);
+    }
+    cr_assert_eq(answered(load.final, &op, ORD_OP_OK), ORD_GEN_OP);
+    while (answered(load.final, &op, ORD_OP_FAIL) == ORD_GEN_OP)
+        fails++;
+    cr_expect_eq(fails, 6, "%u", fails);
 }

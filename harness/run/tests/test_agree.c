@@ -75,6 +75,7 @@ Test(agree, many_keys, .timeout = 10)
     struct ord_op op = ord_op_empty();
 
     op.type = ORD_OP_OK;
+    op.f = ORD_F_READ;
     op.name = "read";
     for (int node = 0; node < 3; node++) {
         for (int64_t key = 0; key < ORD_AGREE_KEYS_MAX / 2; key++) {

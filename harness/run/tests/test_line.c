@@ -25,12 +25,15 @@ TestSuite(line, .init = setup, .fini = teardown, .timeout = 30);
 Test(line, the_first_line_tells_all)
 {
     static const struct ord_target target = {.name = "tiny"};
+    const struct ord_param params[] = {{"accounts", "4"}};
     struct ord_cell cell = {
         .target = &target,
         .node_count = 3,
         .seed = 7,
         .timeout_ns = 1500000000,
-        .workload = ord_workload_find("register"),
+        .workload = ord_workload_find("bank"),
+        .params = params,
+        .param_count = 1,
         .setting_count = 3,
     };
 
@@ -45,7 +48,9 @@ Test(line, the_first_line_tells_all)
         "{\"name\":\"n2\",\"ip\":\"10.77.0.12\"},"
         "{\"name\":\"n3\",\"ip\":\"10.77.0.13\"}],"
         "\"worker\":4,\"process\":104,\"seed\":7,\"timeout_ms\":1500,"
-        "\"workload\":\"register\",\"settings\":{"
+        "\"workload\":\"bank\",\"params\":{\"accounts\":\"4\","
+        "\"balance\":\"10\",\"amount_max\":\"5\",\"read_share\":\"40%\"},"
+        "\"settings\":{"
         "\"way\":\"a \\\"b\\\"\\n\",\"k\":\"v\"}}\n");
 }
 

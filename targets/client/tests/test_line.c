@@ -29,7 +29,8 @@ Test(client_line, init_is_read_whole)
         "{\"name\":\"n1\",\"ip\":\"10.77.0.11\",\"new\":[1,{}]},"
         "{\"ip\":\"10.77.0.12\",\"name\":\"n2\"}],\"worker\":3,\"process\":17,"
         "\"seed\":18446744073709551615,\"timeout_ms\":250,\"future\":[{}],"
-        "\"workload\":\"list\",\"settings\":{\"ack\":\"async\","
+        "\"workload\":\"list\",\"params\":{\"lists\":\"8\",\"share\":\"30%\"},"
+        "\"settings\":{\"ack\":\"async\","
         "\"read-from\":\"a\\u00e9\\n\"}}";
 
     cr_assert_eq(ord_client_init_parse(ord_bytes_of(text), &arena, &init, &err),
@@ -45,6 +46,10 @@ Test(client_line, init_is_read_whole)
     cr_expect_str_eq(ord_client_setting(&init, "read-from", "x"),
                      "a\xc3\xa9\n");
     cr_expect_str_eq(ord_client_setting(&init, "none", "x"), "x");
+    cr_expect_eq(ord_client_param(&init, "lists", 1), 8);
+    cr_expect_eq(ord_client_param(&init, "share", 7), 7, "no whole number");
+    cr_expect_eq(ord_client_param(&init, "none", 9), 9);
+    cr_expect_not(ord_client_is_first(&init));
 }
 
 Test(client_line, bad_inits_are_told_from_good_ones)
@@ -129,6 +134,13 @@ Test(client_line, what_cannot_be_done_is_told_from_what_is_no_operation)
         {"{\"id\":1,\"f\":\"cas\",\"value\":[1]}", ORD_ENOTFOUND},
         {"{\"id\":1,\"f\":\"cas\",\"value\":[1,2,3]}", ORD_ENOTFOUND},
         {"{\"id\":1,\"f\":\"cas\",\"value\":[1,null]}", ORD_ENOTFOUND},
+        {"{\"id\":1,\"f\":\"enqueue\"}", ORD_ENOTFOUND},
+        {"{\"id\":1,\"f\":\"dequeue\"}", ORD_OK},
+        {"{\"id\":1,\"f\":\"acquire\",\"key\":1}", ORD_OK},
+        {"{\"id\":1,\"f\":\"generate\"}", ORD_OK},
+        {"{\"id\":1,\"f\":\"transfer\",\"value\":[1,2,3]}", ORD_OK},
+        {"{\"id\":1,\"f\":\"transfer\",\"value\":[1,2]}", ORD_ENOTFOUND},
+        {"{\"id\":1,\"f\":\"transfer\",\"value\":[1,2,null]}", ORD_ENOTFOUND},
         {"{\"id\":1,\"f\":\"read\",\"node\":\"n9\"}", ORD_ENOTFOUND},
         {"{\"f\":\"read\"}", ORD_EFORMAT},
         {"{\"id\":\"x\",\"f\":\"read\"}", ORD_EFORMAT},
@@ -197,6 +209,31 @@ Test(client_line, answers_say_what_is_known_and_no_more)
         "{\"id\":-1,\"type\":\"fail\",\"value\":[-3,\"a\\n\"],\"sent_ns\":5,"
         "\"received_ns\":6,\"node\":\"n2\",\"epoch\":0,\"position\":9,"
         "\"error\":\"\\\"no\\\"\"}\n");
+    ord_buf_fini(&out);
+}
+
+Test(client_line, an_answer_may_be_a_list_of_pairs)
+{
+    struct ord_client_value pairs[2][2] = {
+        {ord_client_int(0), ord_client_int(7)},
+        {ord_client_text(ord_bytes_of("b")), ord_client_int(-1)}};
+    struct ord_client_value items[2];
+    struct ord_client_done done = {
+        .type = ORD_CLIENT_OK,
+        .has_value = true,
+        .value = {.kind = ORD_CLIENT_LIST, .count = 2, .as = {.items = items}},
+        .node = ORD_CLIENT_NO_NODE,
+        .epoch = -1,
+        .position = -1};
+    struct ord_buf out;
+
+    ord_buf_init(&out, 4096);
+    for (uint32_t i = 0; i < 2; i++)
+        items[i] = (struct ord_client_value){
+            .kind = ORD_CLIENT_LIST, .count = 2, .as = {.items = pairs[i]}};
+    ord_client_answer_write(&init, 7, &done, &out);
+    cr_expect_str_eq(ord_buf_str(&out), "{\"id\":7,\"type\":\"ok\",\"value\":"
+                                        "[[0,7],[\"b\",-1]]}\n");
     ord_buf_fini(&out);
 }
 
