@@ -36,6 +36,53 @@ cells:
         self.assertIn("convergence", bad)
 
 
+class Settled(Case):
+    """Final reads wait until the target says that it has settled."""
+
+    def run_it(self, settled, code):
+        folder = self.path("slow-to-settle")
+        os.makedirs(folder, exist_ok=True)
+        toy = os.path.join(SOURCE, "ci/e2e/targets/toy/toy.py")
+        with open(os.path.join(folder, "target.yaml"), "w") as out:
+            out.write(f"""ordeal: 1
+name: slow-to-settle
+node:
+  start: ["python3", "{toy}", "serve", "{{ip}}"]
+  ready: ["python3", "{toy}", "ready", "{{ip}}"]
+  settled: ["sh", "-c", "{settled}"]
+client: ["python3", "{toy}", "client"]
+timeout: 500ms
+workloads: [register]
+""")
+        campaign = self.campaign(f"""ordeal: 1
+name: settled
+cells:
+  - id: c
+    target: {folder}
+    nodes: 1
+    clients: 2
+    rate: 100
+    time: 500ms
+    settle: 4s
+    workload: register
+""")
+        runs = self.path(f"runs{code}")
+        done = ordeal("run", campaign, "--out", runs)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return self.result(runs, "c-s1"), done.stdout + done.stderr
+
+    def test_it_is_asked_again_until_it_says_so(self):
+        count = self.path("count")
+        self.run_it(f"echo >>{count}; test $(wc -l <{count}) -ge 4", 0)
+        with open(count) as lines:
+            self.assertEqual(len(lines.readlines()), 4)
+
+    def test_who_never_settles_is_said(self):
+        result, said = self.run_it("false", 2)
+        self.assertEqual(result["verdict"], "liveness")
+        self.assertIn("did not settle", said)
+
+
 class Python(Case):
     """The second client of refdb, in another language, finds the same."""
 

@@ -35,6 +35,7 @@ struct operator_state {
     struct ord_nemesis_engine *engine;
     struct ord_ledger *ledger;
     struct ord_ask_nodes ready;
+    struct ord_ask_nodes settled;
     struct ord_ask_nodes primary;
     bool wants_primary; /* some fault or trigger depends on it */
     enum state state;
@@ -194,6 +195,9 @@ static void give_up_waiting(struct operator_state *op, uint64_t missing)
     char tail[LOG_TAIL_SIZE + 64];
     char more[32] = "";
     char text[640];
+    bool is_ready = op->state == STATE_HEALING &&
+                    (op->config->cell->target->ready == NULL ||
+                     op->ready.yes == all_nodes(op));
     int64_t waited_ns = op->state == STATE_STARTING
                             ? op->config->cell->target->ready_within_ns
                             : op->config->cell->settle_ns;
@@ -201,32 +205,51 @@ static void give_up_waiting(struct operator_state *op, uint64_t missing)
     log_tail(op, first, tail, sizeof tail);
     if (others > 0)
         snprintf(more, sizeof more, " (nor %d more)", others);
-    snprintf(text, sizeof text, "node n%u%s was not ready within %.1f s %s%s",
-             first, more, (double)waited_ns / 1e9,
-             op->state == STATE_STARTING ? "of its start" : "of the healing",
-             tail);
+    snprintf(
+        text, sizeof text, "node n%u%s %s within %.1f s %s%s", first, more,
+        is_ready ? "did not settle" : "was not ready", (double)waited_ns / 1e9,
+        op->state == STATE_STARTING ? "of its start" : "of the healing", tail);
     fail_phase(op, false, text);
+}
+
+/* Asks those nodes that have not yet said yes; *missing: who still has not.
+ * argv is what the target has for it, NULL: nothing. */
+static int ask_rest(struct operator_state *op, struct ord_ask_nodes *ask,
+                    const char *const *argv, int64_t now_ns, uint64_t *missing,
+                    struct ord_err *err)
+{
+    int rc = ORD_OK;
+
+    *missing = 0;
+    if (argv == NULL)
+        return ORD_OK;
+    rc = ord_ask_step(ask, all_nodes(op) & ~ask->yes, now_ns, READY_AGAIN_NS,
+                      err);
+    *missing = all_nodes(op) & ~ask->yes;
+    return rc;
 }
 
 static void wait_ready(struct operator_state *op)
 {
+    const struct ord_target *target = op->config->cell->target;
     struct ord_notice notice = {.time_ns = ord_now_ns()};
     struct ord_err err = {0};
     uint64_t missing;
+    int rc =
+        ask_rest(op, &op->ready, target->ready, notice.time_ns, &missing, &err);
 
-    if (op->config->cell->target->ready != NULL &&
-        ord_ask_step(&op->ready, all_nodes(op) & ~op->ready.yes, notice.time_ns,
-                     READY_AGAIN_NS, &err) != ORD_OK) {
+    if (rc == ORD_OK && missing == 0 && op->state == STATE_HEALING)
+        rc = ask_rest(op, &op->settled, target->settled, notice.time_ns,
+                      &missing, &err);
+    if (rc != ORD_OK) {
         fail_phase(op, true, err.text);
         return;
     }
-    missing = op->config->cell->target->ready != NULL
-                  ? all_nodes(op) & ~op->ready.yes
-                  : 0;
     if (missing == 0) {
         notice.kind =
             op->state == STATE_STARTING ? ORD_NOTICE_READY : ORD_NOTICE_HEALED;
         ord_ask_reset(&op->ready);
+        ord_ask_reset(&op->settled);
         op->state = STATE_IDLE;
         send_notice(op, &notice);
     } else if (op->state == STATE_STARTING && is_start_hopeless(op)) {
@@ -302,6 +325,7 @@ static void begin_heal(struct operator_state *op)
         return;
     }
     ord_ask_reset(&op->ready);
+    ord_ask_reset(&op->settled);
     op->state = STATE_HEALING;
     op->deadline_ns = ord_now_ns() + op->config->cell->settle_ns;
 }
@@ -436,6 +460,10 @@ static int set_up(struct operator_state *op, struct ord_err *err)
                                 cell->target->ready, READY_TIMEOUT_NS,
                                 &op->arena, err);
     if (rc == ORD_OK)
+        rc = ord_ask_nodes_init(&op->settled, config->cluster, cell,
+                                cell->target->settled, READY_TIMEOUT_NS,
+                                &op->arena, err);
+    if (rc == ORD_OK)
         rc = ord_ask_nodes_init(&op->primary, config->cluster, cell,
                                 cell->target->primary, PRIMARY_TIMEOUT_NS,
                                 &op->arena, err);
@@ -466,6 +494,7 @@ int ord_operator_run(const struct ord_operator_config *config)
         fail_phase(op, true, err.text);
     }
     ord_ask_reset(&op->ready);
+    ord_ask_reset(&op->settled);
     ord_ask_reset(&op->primary);
     ord_nemesis_engine_free(&op->engine);
     ord_ledger_close(&op->ledger);

@@ -109,6 +109,7 @@ static int read_node(const struct ord_yaml *from, struct ord_arena *arena,
 {
     const struct ord_yaml *start = NULL;
     const struct ord_yaml *ready = NULL;
+    const struct ord_yaml *settled = NULL;
     const struct ord_yaml *primary = NULL;
     const struct ord_yaml *env = NULL;
     const struct ord_yaml_field fields[] = {
@@ -119,6 +120,7 @@ static int read_node(const struct ord_yaml *from, struct ord_arena *arena,
         {"ready", ORD_YAML_STRINGS, &ready, 0, 0, false},
         {"ready_within", ORD_YAML_DURATION, &to->ready_within_ns, ORD_MS,
          600 * ORD_S, false},
+        {"settled", ORD_YAML_STRINGS, &settled, 0, 0, false},
         {"primary", ORD_YAML_STRINGS, &primary, 0, 0, false},
         {"env", ORD_YAML_MAPPING, &env, 0, 0, false},
         {0},
@@ -129,6 +131,8 @@ static int read_node(const struct ord_yaml *from, struct ord_arena *arena,
         rc = ord_yaml_argv(start, arena, &to->start, err);
     if (rc == ORD_OK)
         rc = argv_or_null(ready, arena, &to->ready, err);
+    if (rc == ORD_OK)
+        rc = argv_or_null(settled, arena, &to->settled, err);
     if (rc == ORD_OK)
         rc = argv_or_null(primary, arena, &to->primary, err);
     return rc == ORD_OK ? read_env(env, arena, to, err) : rc;
@@ -199,6 +203,9 @@ static int try_templates(const struct ord_yaml *root, struct ord_arena *arena,
     if (rc == ORD_OK)
         rc = try_argv(ord_yaml_get(node, "ready"), target, target->ready, NULL,
                       arena, err);
+    if (rc == ORD_OK)
+        rc = try_argv(ord_yaml_get(node, "settled"), target, target->settled,
+                      NULL, arena, err);
     if (rc == ORD_OK)
         rc = try_argv(ord_yaml_get(node, "primary"), target, target->primary,
                       NULL, arena, err);

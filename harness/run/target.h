@@ -36,6 +36,8 @@ struct ord_target { /* in the arena it was loaded into */
                                  the cells are skipped, with that reason */
     const char *const *start;
     const char *const *ready;   /* NULL: ready when started */
+    const char *const *settled; /* asked after healing, once the node is ready:
+                                   may final reads begin?  NULL: at once */
     const char *const *primary; /* NULL: the target has none */
     const char *const *client;
     const char *const *env; /* NAME=VALUE; NULL: none */

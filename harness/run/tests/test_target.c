@@ -44,6 +44,7 @@ Test(target, what_is_not_said_has_a_default)
     cr_expect_str_eq(t->name, "x");
     cr_expect_str_eq(t->peer, "{node}={ip}");
     cr_expect_null(t->ready);
+    cr_expect_null(t->settled);
     cr_expect_null(t->primary);
     cr_expect_null(t->needs);
     cr_expect_null(t->env);
@@ -57,7 +58,8 @@ Test(target, everything_said_is_read)
     const struct ord_target *t =
         load(HEAD "timeout: 300ms\nneeds: [a, b]\n"
                   "node: {start: [db, '{data}'], ready: [r, '{ip}'], primary: "
-                  "[p], peer: '{ip}:1', stop: INT, grace: 1s, ready_within: "
+                  "[p], settled: [s, '{ip}'], peer: '{ip}:1', stop: INT, "
+                  "grace: 1s, ready_within: "
                   "3s, env: {A: b, C: ''}}\n"
                   "settings: {s: {default: 1, values: [1, 2], to: client}}\n");
 
@@ -66,6 +68,7 @@ Test(target, everything_said_is_read)
     cr_expect_str_eq(t->needs[1], "b");
     cr_expect_null(t->needs[2]);
     cr_expect_str_eq(t->ready[1], "{ip}");
+    cr_expect_str_eq(t->settled[1], "{ip}");
     cr_expect_str_eq(t->env[0], "A=b");
     cr_expect_str_eq(t->env[1], "C=");
     cr_expect_null(t->env[2]);
