@@ -24,6 +24,7 @@ struct instance {
     int64_t begin_due_ns;
     int64_t end_due_ns;
     int64_t began_ns;
+    int64_t again_ns; /* of a template: not before this time */
 };
 
 struct ord_nemesis_engine {
@@ -39,6 +40,12 @@ struct ord_nemesis_engine {
     struct ord_nemesis_counts counts;
     struct ord_err first_err; /* of the ledger; rc 0: none */
 };
+
+static bool is_template(const struct ord_fault *fault)
+{
+    return fault->trigger == ORD_ON_LEADER_CHANGE ||
+           fault->trigger == ORD_ON_LOG || fault->trigger == ORD_ON_OP;
+}
 
 int ord_nemesis_engine_new(const struct ord_nemesis_config *config,
                            struct ord_nemesis_engine **out, struct ord_err *err)
@@ -61,8 +68,7 @@ int ord_nemesis_engine_new(const struct ord_nemesis_config *config,
         struct instance *it = &engine->instances[i];
 
         it->fault = config->plan->faults[i];
-        it->phase =
-            it->fault.trigger == ORD_ON_LEADER_CHANGE ? TEMPLATE : PENDING;
+        it->phase = is_template(&it->fault) ? TEMPLATE : PENDING;
         it->begin_due_ns = ORD_NEVER;
         it->end_due_ns = ORD_NEVER;
         if (it->phase == TEMPLATE)
@@ -165,6 +171,52 @@ static bool is_busy(const struct ord_nemesis_engine *engine, uint32_t entry,
     return false;
 }
 
+/* A fault of its own for one occurrence of the template's event. */
+static void strike(struct ord_nemesis_engine *engine,
+                   const struct instance *from, uint32_t node, int64_t now_ns)
+{
+    struct instance *it = &engine->instances[engine->count];
+
+    if (engine->count >= ORD_PLAN_MAX)
+        return;
+    *it = (struct instance){
+        .fault = from->fault,
+        .phase = PENDING,
+        .is_fresh = true,
+        .begin_due_ns = later(now_ns, from->fault.delay_ns),
+        .end_due_ns = ORD_NEVER,
+    };
+    it->fault.id = ++engine->next_id;
+    it->fault.seed = ord_hash(from->fault.seed, engine->event_count, 0);
+    it->fault.links = NULL;
+    it->fault.that_node = node;
+    engine->count++;
+    engine->counts.planned++;
+}
+
+void ord_nemesis_event_came(struct ord_nemesis_engine *engine, uint32_t entry,
+                            uint32_t node, int64_t now_ns)
+{
+    uint32_t count = engine->count;
+
+    ORD_ASSERT(node <= engine->config.env->node_count);
+    if (!engine->is_started || is_busy(engine, entry, count))
+        return;
+    engine->event_count++;
+    for (uint32_t i = 0; i < count; i++) {
+        struct instance *from = &engine->instances[i];
+
+        if (from->phase != TEMPLATE || from->fault.entry != entry ||
+            from->fault.trigger == ORD_ON_LEADER_CHANGE ||
+            now_ns < from->again_ns)
+            continue;
+        strike(engine, from, node, now_ns);
+        from->again_ns = from->fault.cooldown_ns == 0
+                             ? ORD_NEVER
+                             : later(now_ns, from->fault.cooldown_ns);
+    }
+}
+
 void ord_nemesis_leader_changed(struct ord_nemesis_engine *engine,
                                 uint32_t primary, int64_t now_ns)
 {
@@ -182,23 +234,11 @@ void ord_nemesis_leader_changed(struct ord_nemesis_engine *engine,
     engine->event_count++;
     for (uint32_t i = 0; i < count; i++) {
         const struct instance *from = &engine->instances[i];
-        struct instance *it = &engine->instances[engine->count];
 
-        if (from->phase != TEMPLATE || engine->count >= ORD_PLAN_MAX ||
-            is_busy(engine, from->fault.entry, count))
-            continue;
-        *it = (struct instance){
-            .fault = from->fault,
-            .phase = PENDING,
-            .is_fresh = true,
-            .begin_due_ns = later(now_ns, from->fault.delay_ns),
-            .end_due_ns = ORD_NEVER,
-        };
-        it->fault.id = ++engine->next_id;
-        it->fault.seed = ord_hash(from->fault.seed, engine->event_count, 0);
-        it->fault.links = NULL;
-        engine->count++;
-        engine->counts.planned++;
+        if (from->phase == TEMPLATE &&
+            from->fault.trigger == ORD_ON_LEADER_CHANGE &&
+            !is_busy(engine, from->fault.entry, count))
+            strike(engine, from, primary, now_ns);
     }
 }
 

@@ -61,6 +61,11 @@ int64_t ord_nemesis_step(struct ord_nemesis_engine *engine, int64_t now_ns);
  * primary again after nobody was is none either. */
 void ord_nemesis_leader_changed(struct ord_nemesis_engine *engine,
                                 uint32_t primary, int64_t now_ns);
+/* What an entry with ORD_ON_LOG or ORD_ON_OP waits for has come, from this
+ * node (0: nobody's).  Within the cooldown of the one before, and while a fault
+ * of the entry is to come or in force, it is nothing. */
+void ord_nemesis_event_came(struct ord_nemesis_engine *engine, uint32_t entry,
+                            uint32_t node, int64_t now_ns);
 /* How many operations have completed, in all. */
 void ord_nemesis_ops_done(struct ord_nemesis_engine *engine, uint64_t count,
                           int64_t now_ns);

@@ -5,9 +5,9 @@
 #include "nemesis/params.h"
 
 static const char *const triggers[] = {
-    [ORD_AT_TIME] = "time",
-    [ORD_ON_LEADER_CHANGE] = "leader-change",
-    [ORD_ON_OPS] = "ops",
+    [ORD_AT_TIME] = "time", [ORD_ON_LEADER_CHANGE] = "leader-change",
+    [ORD_ON_OPS] = "ops",   [ORD_ON_LOG] = "log",
+    [ORD_ON_OP] = "op",
 };
 enum { TRIGGER_COUNT = sizeof triggers / sizeof *triggers };
 
@@ -25,6 +25,20 @@ static void add_links(const struct ord_link_set *links, struct ord_buf *out)
         }
     }
     ord_buf_char(out, ']');
+}
+
+/* What only faults on events have. */
+static void add_event(const struct ord_fault *fault, struct ord_buf *out)
+{
+    if (fault->on != NULL) {
+        ord_buf_text(out, ",\"on\":");
+        ord_buf_json(out, ord_bytes_of(fault->on));
+        ord_buf_printf(out, ",\"cooldown_ns\":%" PRId64, fault->cooldown_ns);
+    }
+    if (fault->needs_that)
+        ord_buf_text(out, ",\"needs_that\":true");
+    if (fault->that_node != 0)
+        ord_buf_printf(out, ",\"that_node\":%u", fault->that_node);
 }
 
 void ord_fault_to_json(const struct ord_fault *fault, struct ord_buf *out)
@@ -48,6 +62,7 @@ void ord_fault_to_json(const struct ord_fault *fault, struct ord_buf *out)
     ord_buf_printf(out, ",\"part\":%u,\"parts\":%u,\"needs_primary\":%s",
                    fault->part, fault->part_count,
                    fault->needs_primary ? "true" : "false");
+    add_event(fault, out);
     ord_buf_text(out, ",\"nodes\":[");
     for (uint32_t node = 1; node <= ORD_NODES_MAX; node++) {
         if (!ord_has_node(fault->nodes, node))
@@ -211,6 +226,30 @@ static bool read_texts(struct ord_json *in, struct ord_arena *arena,
     return true;
 }
 
+static bool read_event(struct ord_json *in, struct ord_arena *arena,
+                       struct ord_bytes key, struct ord_fault *out)
+{
+    struct ord_bytes text;
+    int64_t node;
+
+    if (ord_bytes_is(key, "needs_that"))
+        return ord_json_bool(in, &out->needs_that);
+    if (ord_bytes_is(key, "cooldown_ns"))
+        return read_count(in, 0, INT64_MAX, &out->cooldown_ns);
+    if (ord_bytes_is(key, "on")) {
+        if (!read_text(in, arena, &text))
+            return false;
+        out->on = text.at;
+        return true;
+    }
+    if (!ord_bytes_is(key, "that_node"))
+        return ord_json_skip(in);
+    if (!read_count(in, 1, ORD_NODES_MAX, &node))
+        return false;
+    out->that_node = (uint32_t)node;
+    return true;
+}
+
 static bool read_member(struct ord_json *in, struct ord_arena *arena,
                         struct ord_bytes key, struct ord_fault *out)
 {
@@ -245,7 +284,7 @@ static bool read_member(struct ord_json *in, struct ord_arena *arena,
     if (ord_bytes_is(key, "seed") || ord_bytes_is(key, "what"))
         return read_texts(in, arena, key, out);
     if (!ord_bytes_is(key, "ops_count"))
-        return ord_json_skip(in);
+        return read_event(in, arena, key, out);
     if (!read_count(in, 0, INT64_MAX, &ops_count))
         return false;
     out->ops_count = (uint64_t)ops_count;

@@ -26,6 +26,7 @@ struct ord_occasion;
 struct ord_plan_in;
 
 #define ORD_PRIMARY_LATER UINT32_MAX
+#define ORD_THAT_NODE "that node" /* whose event struck; or "that-node" */
 
 /* One name=value of an entry; both are text, as in the campaign. */
 struct ord_fault_param {
@@ -44,6 +45,8 @@ enum ord_trigger {
     ORD_ON_LEADER_CHANGE, /* each time another node is the primary, unless a
                              fault of the same entry is still in force */
     ORD_ON_OPS,           /* once ops_count operations have completed */
+    ORD_ON_LOG,           /* a node writes a line that matches `on` */
+    ORD_ON_OP,            /* an operation `on` is invoked, or completes */
 };
 
 /* One line of the campaign's nemesis list, parsed by harness/run.  A fault
@@ -59,8 +62,13 @@ struct ord_nemesis_entry {
                                             end of the one before; 0: none */
     int64_t for_low_ns, for_high_ns;     /* duration; 0: until the final heal */
     uint64_t ops_count;
-    int64_t delay_ns; /* after the event, for events */
-    uint32_t line;    /* of the campaign file, for errors */
+    const char *on;      /* ORD_ON_LOG: a POSIX extended regular expression;
+                            ORD_ON_OP: the operation's name, as "cas" */
+    uint32_t op_types;   /* ORD_ON_OP: bit 1 << enum ord_op_type */
+    int64_t cooldown_ns; /* ORD_ON_LOG, ORD_ON_OP: from one event that counts
+                            to the next; 0: the first one only */
+    int64_t delay_ns;    /* after the event, for events */
+    uint32_t line;       /* of the campaign file, for errors */
 };
 
 /* Directed links: is_set[from][to]. */
@@ -79,12 +87,16 @@ struct ord_fault {
     int64_t at_ns;       /* ORD_AT_TIME */
     int64_t delay_ns;    /* events: wait so long after it */
     uint64_t ops_count;  /* ORD_ON_OPS */
+    const char *on;      /* ORD_ON_LOG, ORD_ON_OP; NULL: none */
+    int64_t cooldown_ns; /* of these */
+    uint32_t that_node;  /* whose event it was; 0: not known (yet) */
     int64_t duration_ns; /* 0: until the final heal */
     uint64_t seed;       /* shared by the parts of one occasion */
     uint32_t part;       /* rolling and swizzle are many faults: which one, */
     uint32_t part_count; /* of how many; else 0 of 1 */
     /* Known from plan() on, or from resolve() if needs_primary. */
     bool needs_primary;
+    bool needs_that;            /* some parameter is ORD_THAT_NODE */
     uint64_t nodes;             /* bit i-1 is node i: whom it is about */
     struct ord_link_set *links; /* links it acts on; NULL: not about links */
     char what[160];             /* "isolate n1", for people */

@@ -5,6 +5,7 @@
 
 #include "harness/base/clock.h"
 #include "harness/base/json.h"
+#include "nemesis/plan.h"
 
 enum { PPM = 1000000, DELAY_US_MAX = 60 * 1000 * 1000 };
 
@@ -149,6 +150,8 @@ int ord_parse_nodes(const char *name, const char *text, uint32_t node_count,
         out->pick = ORD_PICK_RANDOM;
     if (strcmp(text, "leader") == 0)
         out->pick = ORD_PICK_LEADER;
+    if (ord_is_that_node(text))
+        out->pick = ORD_PICK_THAT;
     if (out->pick != ORD_PICK_NAMED)
         return ORD_OK;
     while (*at != '\0') {
@@ -164,8 +167,8 @@ int ord_parse_nodes(const char *name, const char *text, uint32_t node_count,
     }
     if (*at != '\0' || out->nodes == 0)
         return ord_fail(err, ORD_EUSAGE,
-                        "%s: %s: expected random, leader, or names out of n1 "
-                        "to n%u separated by commas",
+                        "%s: %s: expected random, leader, that node, or names "
+                        "out of n1 to n%u separated by commas",
                         name, text, node_count);
     return ORD_OK;
 }
@@ -188,6 +191,8 @@ uint64_t ord_pick_one(const struct ord_fault *fault,
 
     if (pick->pick == ORD_PICK_NAMED)
         return pick->nodes;
+    if (pick->pick == ORD_PICK_THAT)
+        return fault->that_node == 0 ? 0 : ord_one_node(fault->that_node);
     if (pick->pick == ORD_PICK_LEADER && primary == ORD_PRIMARY_LATER)
         return 0;
     if (pick->pick == ORD_PICK_LEADER && primary != 0)
@@ -217,7 +222,8 @@ void ord_fault_say(struct ord_fault *fault, const char *before, uint64_t nodes,
     ord_buf_text(&text, before);
     ord_print_nodes(nodes, &text);
     if (nodes == 0)
-        ord_buf_text(&text, "the leader"); /* not known yet: planning */
+        ord_buf_text(&text, fault->needs_that ? ORD_THAT_NODE
+                                              : "the leader"); /* planning */
     ord_buf_text(&text, after);
     if (snprintf(fault->what, sizeof fault->what, "%s", ord_buf_str(&text)) >=
         (int)sizeof fault->what)

@@ -24,12 +24,18 @@ int ord_parse_rate(const char *name, const char *text, uint64_t *bit_s,
                    struct ord_err *err); /* "10Mbit", "0": none */
 
 /* Whom a fault is about: names, or a way to choose. */
-enum ord_pick { ORD_PICK_RANDOM, ORD_PICK_LEADER, ORD_PICK_NAMED };
+enum ord_pick {
+    ORD_PICK_RANDOM,
+    ORD_PICK_LEADER,
+    ORD_PICK_NAMED,
+    ORD_PICK_THAT, /* whose event it was */
+};
 struct ord_pick_nodes {
     enum ord_pick pick;
     uint64_t nodes; /* NAMED */
 };
-/* "random", "leader", or "n1" or "n1,n3" (also separated by blanks). */
+/* "random", "leader", "that node", or "n1" or "n1,n3" (also separated by
+ * blanks). */
 int ord_parse_nodes(const char *name, const char *text, uint32_t node_count,
                     struct ord_pick_nodes *out, struct ord_err *err);
 

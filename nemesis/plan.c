@@ -33,6 +33,34 @@ static int check_names(const struct ord_nemesis_entry *entry,
     return ORD_OK;
 }
 
+bool ord_is_that_node(const char *text)
+{
+    return strcmp(text, ORD_THAT_NODE) == 0 || strcmp(text, "that-node") == 0;
+}
+
+static bool needs_that(const struct ord_fault_param *params, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (ord_is_that_node(params[i].value))
+            return true;
+    }
+    return false;
+}
+
+/* An event has a node only if it is somebody's. */
+static int check_that(const struct ord_nemesis_entry *entry,
+                      struct ord_err *err)
+{
+    if (!needs_that(entry->params, entry->param_count) ||
+        entry->trigger == ORD_ON_LOG || entry->trigger == ORD_ON_OP ||
+        entry->trigger == ORD_ON_LEADER_CHANGE)
+        return ORD_OK;
+    return ord_fail(err, ORD_EUSAGE,
+                    "%s: that node: expected only with an `on` that has a "
+                    "node: log, op or leader-change",
+                    entry->fault);
+}
+
 static int check_times(const struct ord_nemesis_entry *entry,
                        struct ord_err *err)
 {
@@ -95,6 +123,8 @@ struct ord_fault *ord_plan_add(struct ord_fault_plan *out,
         .at_ns = entry->trigger == ORD_AT_TIME ? when->at_ns : 0,
         .delay_ns = entry->trigger == ORD_AT_TIME ? 0 : when->at_ns,
         .ops_count = entry->trigger == ORD_ON_OPS ? entry->ops_count : 0,
+        .on = entry->on,
+        .cooldown_ns = entry->cooldown_ns,
         .duration_ns = when->duration_ns,
         .seed = when->seed,
         .part_count = 1,
@@ -114,9 +144,14 @@ int ord_fault_resolve(struct ord_fault *fault, struct ord_arena *arena,
     if (fault->links != NULL)
         *fault->links = (struct ord_link_set){0};
     fault->nodes = 0;
+    if (primary != ORD_PRIMARY_LATER && fault->needs_that &&
+        fault->that_node == 0)
+        return ord_fail(err, ORD_EUSAGE, "%s: nobody knows which node it was",
+                        fault->ops->name);
     if (fault->ops->resolve(fault, node_count, primary, err) != ORD_OK)
         return err->rc;
-    if (primary == ORD_PRIMARY_LATER && fault->needs_primary) {
+    if (primary == ORD_PRIMARY_LATER &&
+        (fault->needs_primary || fault->needs_that)) {
         fault->nodes = 0;
         fault->links = NULL;
     } else if (primary == 0 && fault->needs_primary) {
@@ -147,6 +182,7 @@ static int add_occasion(const struct ord_nemesis_entry *entry, uint32_t index,
         fault->entry = index;
         fault->needs_primary =
             ops->needs_primary != NULL && ops->needs_primary(fault);
+        fault->needs_that = needs_that(fault->params, fault->param_count);
         if (ord_fault_resolve(fault, in->arena, in->node_count,
                               ORD_PRIMARY_LATER, err) != ORD_OK)
             return ord_wrap(err, "%s", ops->name);
@@ -212,7 +248,8 @@ static int check_entry(const struct ord_nemesis_entry *entry,
 
     if (ops != NULL) {
         if (check_names(entry, ops, err) != ORD_OK ||
-            check_times(entry, err) != ORD_OK)
+            check_times(entry, err) != ORD_OK ||
+            check_that(entry, err) != ORD_OK)
             return err->rc;
         if (ops->check(entry, in->node_count, err) != ORD_OK)
             return ord_wrap(err, "%s", ops->name);
@@ -258,8 +295,12 @@ void ord_fault_print(const struct ord_fault *fault, struct ord_buf *out)
         ord_buf_printf(out, "%" PRId64 ".%03" PRId64 "s", ms / 1000, ms % 1000);
     else if (fault->trigger == ORD_ON_OPS)
         ord_buf_printf(out, "after %" PRIu64 " operations", fault->ops_count);
-    else
+    else if (fault->trigger == ORD_ON_LEADER_CHANGE)
         ord_buf_text(out, "on leader change");
+    else
+        ord_buf_printf(out, "%s %s %s",
+                       fault->cooldown_ns > 0 ? "at each" : "on",
+                       fault->trigger == ORD_ON_LOG ? "log" : "op", fault->on);
     if (fault->delay_ns > 0)
         ord_buf_printf(out, " and %" PRId64 "ms", fault->delay_ns / ORD_MS);
     if (fault->duration_ns > 0)

@@ -4,6 +4,9 @@
 
 #include "nemesis/nemesis.h"
 
+/* Is this parameter's value ORD_THAT_NODE? */
+bool ord_is_that_node(const char *text);
+
 /* Fills in nodes, links and what, with memory for the links. */
 int ord_fault_resolve(struct ord_fault *fault, struct ord_arena *arena,
                       uint32_t node_count, uint32_t primary,

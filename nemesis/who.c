@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum who { ONE, MINORITY, MAJORITY, ALL, LEADER, ROLLING, NAMED };
+enum who { ONE, MINORITY, MAJORITY, ALL, LEADER, ROLLING, NAMED, THAT };
 
 static const char *const words[] = {"one", "minority", "majority",
                                     "all", "leader",   "rolling"};
@@ -27,12 +27,13 @@ static int read_who(const char *text, uint32_t node_count, enum who *who,
         }
     }
     if (ord_parse_nodes("who", text, node_count, &pick, err) != ORD_OK ||
-        pick.pick != ORD_PICK_NAMED)
+        (pick.pick != ORD_PICK_NAMED && pick.pick != ORD_PICK_THAT))
         return ord_fail(err, ORD_EUSAGE,
                         "who: %s: expected one, minority, majority, all, "
-                        "leader, rolling, or names out of n1 to n%u",
+                        "leader, rolling, that node, or names out of n1 to "
+                        "n%u",
                         text, node_count);
-    *who = NAMED;
+    *who = pick.pick == ORD_PICK_THAT ? THAT : NAMED;
     *named = pick.nodes;
     return ORD_OK;
 }
@@ -104,6 +105,8 @@ int ord_who_resolve(struct ord_fault *fault, uint32_t node_count,
     ord_fault_order(fault, node_count, order);
     if (who == LEADER)
         fault->nodes = ord_pick_one(fault, &leader, node_count, primary);
+    if (who == THAT && fault->that_node != 0)
+        fault->nodes = ord_one_node(fault->that_node);
     if (who == ROLLING)
         fault->nodes = ord_one_node(order[fault->part % node_count]);
     if (who == MINORITY)

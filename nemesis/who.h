@@ -1,4 +1,4 @@
-/* who.h -- the parameter `who` of kill and pause; for nemesis/ only. */
+/* who.h -- the parameter `who` of faults on nodes; for nemesis/ only. */
 #ifndef ORD_NEMESIS_WHO_H
 #define ORD_NEMESIS_WHO_H
 
@@ -8,9 +8,8 @@
     {                                                                          \
         "who", "one",                                                          \
             "one | minority | majority | all | leader | rolling (each in "     \
-            "turn, in "                                                        \
-            "shares of `for`, away in the first half of its share) | names "   \
-            "as n1,n3"                                                         \
+            "turn, in shares of `for`, away in the first half of its share) "  \
+            "| that node (whose event it was) | names as n1,n3"                \
     }
 
 int ord_who_check(const struct ord_nemesis_entry *entry, uint32_t node_count,

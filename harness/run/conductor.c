@@ -28,6 +28,7 @@ enum {
 
 static const int64_t ROUND_PAUSE_NS = 50 * ORD_MS;
 static const int64_t OPS_NOTICE_NS = 20 * ORD_MS;
+static const int64_t OP_NOTICE_NS = 10 * ORD_MS; /* of one entry */
 static const int64_t QUIT_WITHIN_NS = 5 * ORD_S;
 static const size_t ARENA_SIZE_MAX = (size_t)1 << 30;
 
@@ -44,8 +45,10 @@ struct conductor {
     int orders_fd;
     pid_t operator_pid;
     int64_t ops_told_ns;
-    bool counts_ops; /* some fault waits for a number of operations */
-    bool is_ready;   /* the operator's answers */
+    bool counts_ops;      /* some fault waits for a number of operations */
+    int64_t *op_quiet_ns; /* by entry: no news of its operation before this;
+                             NULL: no fault waits for an operation */
+    bool is_ready;        /* the operator's answers */
     bool is_healed;
     bool has_failed; /* a phase came to nothing: go to stop */
     bool is_finishing;
@@ -340,10 +343,38 @@ static int fork_operator(struct conductor *c, struct ord_err *err)
     return watch(c, c->orders_fd, TAG_ORDERS, err);
 }
 
+/* Tells the operator of operations that some fault waits for.  Whether it
+ * begins is for the engine to say; it need not hear of each. */
+static void tell_op(void *ctx, const struct ord_op *op)
+{
+    struct conductor *c = ctx;
+
+    for (uint32_t i = 0; c->op_quiet_ns != NULL && i < c->cell->entry_count;
+         i++) {
+        const struct ord_nemesis_entry *entry = &c->cell->entries[i];
+        const struct ord_order came = {
+            .kind = ORD_ORDER_EVENT, .value = i, .node = op->node};
+        int64_t now_ns;
+
+        if (entry->trigger != ORD_ON_OP || op->is_final ||
+            (entry->op_types >> op->type & 1) == 0 ||
+            strcmp(entry->on, op->name) != 0)
+            continue;
+        now_ns = ord_now_ns();
+        if (now_ns < c->op_quiet_ns[i])
+            continue;
+        c->op_quiet_ns[i] =
+            entry->cooldown_ns == 0 ? INT64_MAX : now_ns + OP_NOTICE_NS;
+        (void)send(c->orders_fd, &came, sizeof came,
+                   MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+}
+
 static void on_done(void *ctx, const struct ord_op *op)
 {
     struct conductor *c = ctx;
 
+    tell_op(c, op);
     if (op->is_final)
         ord_agree_add(c->agree, op);
 }
@@ -365,6 +396,7 @@ static int open_pool(struct conductor *c, struct ord_err *err)
         .facts = c->facts,
         .start_ns = c->facts->start_ns,
         .epoll_fd = c->epoll_fd,
+        .on_sent = tell_op,
         .on_done = on_done,
         .ctx = c,
     };
@@ -381,8 +413,15 @@ static int look_for_ops_trigger(struct conductor *c, struct ord_err *err)
     struct ord_fault_plan plan = {0};
     int rc = ord_cell_faults(c->cell, &c->arena, &plan, err);
 
-    for (uint32_t i = 0; rc == ORD_OK && i < plan.count; i++)
+    for (uint32_t i = 0; rc == ORD_OK && i < plan.count; i++) {
         c->counts_ops = c->counts_ops || plan.faults[i].trigger == ORD_ON_OPS;
+        if (plan.faults[i].trigger == ORD_ON_OP && c->op_quiet_ns == NULL) {
+            c->op_quiet_ns = ord_arena_zalloc(&c->arena, c->cell->entry_count,
+                                              sizeof *c->op_quiet_ns);
+            if (c->op_quiet_ns == NULL)
+                rc = ord_fail(err, ORD_ENOMEM, "faults on operations");
+        }
+    }
     return rc;
 }
 

@@ -1,4 +1,5 @@
 /* The nemesis list of a cell: what, when, and how long. */
+#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,6 +55,65 @@ static int read_at(const struct ord_yaml *at, struct ord_nemesis_entry *to,
     return rc;
 }
 
+static int read_on_log(const struct ord_yaml *at, struct ord_nemesis_entry *to,
+                       struct ord_err *err)
+{
+    const struct ord_yaml_field fields[] = {
+        {"log", ORD_YAML_TEXT, &to->on, 0, 0, true},
+        {"cooldown", ORD_YAML_DURATION, &to->cooldown_ns, ORD_MS, 0, false},
+        {0},
+    };
+    regex_t pattern;
+    char why[128];
+    int bad;
+
+    to->trigger = ORD_ON_LOG;
+    if (ord_yaml_read(at, fields, err) != ORD_OK)
+        return err->rc;
+    bad = regcomp(&pattern, to->on, REG_EXTENDED | REG_NOSUB);
+    if (bad != 0) {
+        (void)regerror(bad, &pattern, why, sizeof why);
+        return ord_yaml_fail(at, err,
+                             "log: '%s' is not a POSIX extended regular "
+                             "expression: %s",
+                             to->on, why);
+    }
+    regfree(&pattern);
+    return ORD_OK;
+}
+
+static int read_on_op(const struct ord_yaml *at, struct ord_nemesis_entry *to,
+                      struct ord_err *err)
+{
+    const char *type = "invoke";
+    const struct ord_yaml_field fields[] = {
+        {"op", ORD_YAML_TEXT, &to->on, 0, 0, true},
+        {"type", ORD_YAML_TEXT, &type, 0, 0, false},
+        {"cooldown", ORD_YAML_DURATION, &to->cooldown_ns, ORD_MS, 0, false},
+        {0},
+    };
+    uint8_t one = 0;
+
+    to->trigger = ORD_ON_OP;
+    if (ord_yaml_read(at, fields, err) != ORD_OK)
+        return err->rc;
+    if (ord_f_of(ord_bytes_of(to->on)) == ORD_F_OTHER)
+        return ord_yaml_fail(at, err,
+                             "op: no workload has an operation '%s'; expected "
+                             "read, write, cas, add ...",
+                             to->on);
+    to->op_types = 1 << ORD_OP_OK | 1 << ORD_OP_FAIL | 1 << ORD_OP_INFO;
+    if (strcmp(type, "done") == 0)
+        return ORD_OK;
+    if (!ord_op_type_of(ord_bytes_of(type), &one))
+        return ord_yaml_fail(at, err,
+                             "type: expected invoke, ok, fail, info, or done "
+                             "for any of the last three, not '%s'",
+                             type);
+    to->op_types = 1U << one;
+    return ORD_OK;
+}
+
 static int read_on(const struct ord_yaml *at, struct ord_nemesis_entry *to,
                    struct ord_err *err)
 {
@@ -66,9 +126,15 @@ static int read_on(const struct ord_yaml *at, struct ord_nemesis_entry *to,
         to->trigger = ORD_ON_LEADER_CHANGE;
         return ORD_OK;
     }
+    if (at->kind == ORD_YAML_MAP && ord_yaml_get(at, "log") != NULL)
+        return read_on_log(at, to, err);
+    if (at->kind == ORD_YAML_MAP && ord_yaml_get(at, "op") != NULL)
+        return read_on_op(at, to, err);
     to->trigger = ORD_ON_OPS;
     if (at->kind != ORD_YAML_MAP)
-        return ord_yaml_fail(at, err, "expected leader-change or {ops: N}");
+        return ord_yaml_fail(at, err,
+                             "expected leader-change or one of {ops: N}, "
+                             "{log: PATTERN}, {op: NAME}");
     return ord_yaml_read(at, fields, err);
 }
 

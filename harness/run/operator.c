@@ -14,6 +14,7 @@
 #include "harness/base/file.h"
 #include "harness/control/node.h"
 #include "harness/run/ready.h"
+#include "harness/run/watch.h"
 #include "nemesis/engine.h"
 
 enum { LOG_TAIL_SIZE = 300 };
@@ -37,6 +38,7 @@ struct operator_state {
     struct ord_ask_nodes ready;
     struct ord_ask_nodes settled;
     struct ord_ask_nodes primary;
+    struct ord_watch watch;
     bool wants_primary; /* some fault or trigger depends on it */
     enum state state;
     int64_t deadline_ns; /* of STARTING and HEALING */
@@ -311,6 +313,41 @@ static void watch_primary(struct operator_state *op, int64_t now_ns)
     op->step_ns = 0; /* it may have made something due */
 }
 
+/* From the main phase's begin on, nodes' logs are watched. */
+static void begin_main(struct operator_state *op, int64_t begin_ns)
+{
+    struct ord_err err = {0};
+
+    op->state = STATE_MAIN;
+    ord_nemesis_start(op->engine, begin_ns);
+    op->step_ns = begin_ns;
+    if (ord_watch_is_needed(op->config->cell) &&
+        ord_watch_start(op->config->cell, op->config->cluster,
+                        op->config->nodes_dir, &op->watch, &err) != ORD_OK)
+        fail_phase(op, true, err.text);
+}
+
+static void event_came(struct operator_state *op, uint32_t entry, uint32_t node)
+{
+    if (op->state != STATE_MAIN)
+        return;
+    ord_nemesis_event_came(op->engine, entry, node, ord_now_ns());
+    op->step_ns = 0; /* it may have made something due */
+}
+
+static void read_sightings(struct operator_state *op)
+{
+    struct ord_sighting seen;
+    bool is_dead = false;
+
+    while (op->watch.fd >= 0 && ord_watch_next(&op->watch, &seen, &is_dead))
+        event_came(op, seen.entry, seen.node);
+    if (is_dead) {
+        ord_watch_stop(&op->watch);
+        fail_phase(op, true, "the process that watches the logs died");
+    }
+}
+
 static void begin_heal(struct operator_state *op)
 {
     struct ord_err err = {0};
@@ -318,6 +355,7 @@ static void begin_heal(struct operator_state *op)
 
     op->step_ns = ORD_NEVER;
     op->wants_primary = false;
+    ord_watch_stop(&op->watch);
     ord_ask_reset(&op->primary);
     if (ord_nemesis_heal_all(op->engine, now_ns, &err) != ORD_OK) {
         ord_wrap(&err, "final heal");
@@ -365,9 +403,10 @@ static void take_order(struct operator_state *op, const struct ord_order *order)
         begin_start(op);
         break;
     case ORD_ORDER_BEGIN:
-        op->state = STATE_MAIN;
-        ord_nemesis_start(op->engine, order->value);
-        op->step_ns = order->value;
+        begin_main(op, order->value);
+        break;
+    case ORD_ORDER_EVENT:
+        event_came(op, (uint32_t)order->value, order->node);
         break;
     case ORD_ORDER_OPS:
         ord_nemesis_ops_done(op->engine, (uint64_t)order->value, ord_now_ns());
@@ -387,6 +426,7 @@ static void sleep_until_something(struct operator_state *op)
     struct pollfd fds[] = {
         {.fd = op->config->orders_fd, .events = POLLIN},
         {.fd = ord_cluster_event_fd(op->config->cluster), .events = POLLIN},
+        {.fd = op->watch.fd, .events = POLLIN}, /* -1 is left out */
     };
     int64_t now_ns = ord_now_ns();
     int64_t until_ns = now_ns + IDLE_NS;
@@ -424,6 +464,7 @@ static void loop(struct operator_state *op)
 
         sleep_until_something(op);
         read_orders(op);
+        read_sightings(op);
         while ((event = ord_cluster_next_event(op->config->cluster)).kind !=
                ORD_EVENT_NONE)
             node_event(op, &event);
@@ -482,6 +523,7 @@ int ord_operator_run(const struct ord_operator_config *config)
     ORD_ASSERT(op != NULL);
     op->config = config;
     op->step_ns = ORD_NEVER;
+    op->watch = ORD_WATCH_NONE;
     ord_arena_init(&op->arena, (size_t)ARENA_SIZE_MAX);
     ord_nemesis_env_init(&op->env, config->cell->node_count);
     op->env.cluster = config->cluster;
@@ -496,6 +538,7 @@ int ord_operator_run(const struct ord_operator_config *config)
     ord_ask_reset(&op->ready);
     ord_ask_reset(&op->settled);
     ord_ask_reset(&op->primary);
+    ord_watch_stop(&op->watch);
     ord_nemesis_engine_free(&op->engine);
     ord_ledger_close(&op->ledger);
     ord_arena_fini(&op->arena);

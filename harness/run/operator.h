@@ -14,6 +14,7 @@ enum ord_order_kind {
     ORD_ORDER_START, /* start all nodes; READY or FAILED comes back */
     ORD_ORDER_BEGIN, /* the main phase begins at value (CLOCK_MONOTONIC) */
     ORD_ORDER_OPS,   /* value operations have completed */
+    ORD_ORDER_EVENT, /* what entry `value` waits for came, at `node` */
     ORD_ORDER_HEAL,  /* heal everything; HEALED or FAILED comes back */
     ORD_ORDER_QUIT,  /* kill all nodes and exit; no answer */
 };
@@ -21,6 +22,7 @@ enum ord_order_kind {
 struct ord_order {
     enum ord_order_kind kind;
     int64_t value;
+    uint32_t node;
 };
 
 enum ord_notice_kind {

@@ -313,6 +313,8 @@ static void send_op(struct ord_pool *pool, struct worker *w, int64_t now_ns)
     sent = send(w->fd, pool->line.at, pool->line.size, MSG_NOSIGNAL);
     if (sent != (ssize_t)pool->line.size)
         replace(pool, w, "the client does not read its operations");
+    else if (pool->config.on_sent != NULL)
+        pool->config.on_sent(pool->config.ctx, &w->op);
 }
 
 static void ask_generator(struct ord_pool *pool, struct worker *w,

@@ -24,6 +24,8 @@ struct ord_pool_config {
     struct ord_facts *facts; /* borrowed */
     int64_t start_ns;        /* CLOCK_MONOTONIC of the history's time 0 */
     int epoll_fd;            /* borrowed; events carry the worker's number */
+    /* Told of every invocation, once it is sent; may be NULL. */
+    void (*on_sent)(void *ctx, const struct ord_op *invocation);
     /* Told of every completion, before the generator is; may be NULL. */
     void (*on_done)(void *ctx, const struct ord_op *completion);
     void *ctx;

@@ -112,6 +112,7 @@ static int read_node(const struct ord_yaml *from, struct ord_arena *arena,
     const struct ord_yaml *settled = NULL;
     const struct ord_yaml *primary = NULL;
     const struct ord_yaml *env = NULL;
+    const struct ord_yaml *logs = NULL;
     const struct ord_yaml_field fields[] = {
         {"start", ORD_YAML_STRINGS, &start, 0, 0, true},
         {"peer", ORD_YAML_TEXT, &to->peer, 0, 0, false},
@@ -122,6 +123,7 @@ static int read_node(const struct ord_yaml *from, struct ord_arena *arena,
          600 * ORD_S, false},
         {"settled", ORD_YAML_STRINGS, &settled, 0, 0, false},
         {"primary", ORD_YAML_STRINGS, &primary, 0, 0, false},
+        {"logs", ORD_YAML_STRINGS, &logs, 0, 0, false},
         {"env", ORD_YAML_MAPPING, &env, 0, 0, false},
         {0},
     };
@@ -135,6 +137,8 @@ static int read_node(const struct ord_yaml *from, struct ord_arena *arena,
         rc = argv_or_null(settled, arena, &to->settled, err);
     if (rc == ORD_OK)
         rc = argv_or_null(primary, arena, &to->primary, err);
+    if (rc == ORD_OK)
+        rc = argv_or_null(logs, arena, &to->logs, err);
     return rc == ORD_OK ? read_env(env, arena, to, err) : rc;
 }
 
@@ -206,6 +210,9 @@ static int try_templates(const struct ord_yaml *root, struct ord_arena *arena,
     if (rc == ORD_OK)
         rc = try_argv(ord_yaml_get(node, "settled"), target, target->settled,
                       NULL, arena, err);
+    if (rc == ORD_OK)
+        rc = try_argv(ord_yaml_get(node, "logs"), target, target->logs, "data",
+                      arena, err);
     if (rc == ORD_OK)
         rc = try_argv(ord_yaml_get(node, "primary"), target, target->primary,
                       NULL, arena, err);

@@ -40,9 +40,11 @@ struct ord_target { /* in the arena it was loaded into */
                                    may final reads begin?  NULL: at once */
     const char *const *primary; /* NULL: the target has none */
     const char *const *client;
-    const char *const *env; /* NAME=VALUE; NULL: none */
-    const char *peer;       /* template of one element of {peers} */
-    const char *stop;       /* signal's name, "TERM" */
+    const char *const *logs; /* patterns of files that `on: log` watches,
+                                besides what a node prints; NULL: none */
+    const char *const *env;  /* NAME=VALUE; NULL: none */
+    const char *peer;        /* template of one element of {peers} */
+    const char *stop;        /* signal's name, "TERM" */
     int64_t grace_ns;
     int64_t ready_within_ns;
     int64_t timeout_ns; /* of one operation, unless the cell says otherwise */

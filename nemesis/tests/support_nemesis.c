@@ -41,6 +41,12 @@ static void read_word(struct ord_arena *arena, const char *word,
         entry->trigger = ORD_ON_LEADER_CHANGE;
     else if (sscanf(word, "on=ops:%" SCNu64, &entry->ops_count) == 1)
         entry->trigger = ORD_ON_OPS;
+    else if (strncmp(word, "on=log:", 7) == 0)
+        entry->trigger = ORD_ON_LOG, entry->on = word + 7;
+    else if (strncmp(word, "on=op:", 6) == 0)
+        entry->trigger = ORD_ON_OP, entry->on = word + 6;
+    else if (ord_bytes_is(name, "cool"))
+        read_range(equals + 1, &entry->cooldown_ns, &unused);
     else
         params[entry->param_count++] =
             (struct ord_fault_param){ord_arena_copy(arena, name), equals + 1};

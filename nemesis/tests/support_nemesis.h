@@ -6,8 +6,8 @@
 #include "nemesis/nemesis.h"
 
 /* "partition shape=halves at=1000 at=2000 for=100-200 every=500-500
- * on=leader on=ops:100 delay=5": the fault, then times in ms and parameters.
- * Lives in the arena. */
+ * on=leader on=ops:100 on=log:text on=op:cas cool=100 delay=5": the fault, then
+ * times in ms and parameters. Lives in the arena. */
 struct ord_nemesis_entry entry_of(struct ord_arena *arena, const char *text);
 
 /* Plans it on node_count nodes for 10 s with this seed; asserts that it works.

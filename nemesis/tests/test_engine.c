@@ -421,6 +421,64 @@ Test(engine, a_line_that_is_not_ours_is_an_error_with_its_number)
                        err.text);
 }
 
+Test(engine, a_line_in_a_log_strikes_once_at_who_wrote_it)
+{
+    const char *texts[] = {"kill who=that-node on=log:boom wait=10 for=20"};
+
+    given(texts, 1, 1);
+    pass(50);
+    ord_nemesis_event_came(engine, 0, 3, fake.now_ns);
+    ord_nemesis_event_came(engine, 0, 2, fake.now_ns);
+    pass(59);
+    cr_expect_str_eq(said(), "");
+    pass(200);
+    cr_expect_str_eq(said(), "kill n3; start n3; ");
+    ord_nemesis_event_came(engine, 0, 2, fake.now_ns);
+    pass(300);
+    cr_expect_str_eq(said(), "", "the first one only");
+}
+
+Test(engine, events_strike_again_after_their_cooldown)
+{
+    const char *texts[] = {"pause who=that-node on=op:cas cool=100 for=20",
+                           "kill who=n1 on=op:read for=20"};
+
+    given(texts, 2, 1);
+    pass(10);
+    for (uint32_t i = 0; i < 30; i++) {
+        ord_nemesis_event_came(engine, 0, i % 3 + 1, fake.now_ns);
+        pass(10 + 10 * (i + 1));
+    }
+    cr_expect_str_eq(said(), "pause n1; resume n1; pause n2; resume n2; "
+                             "pause n3; resume n3; ");
+    ord_nemesis_event_came(engine, 1, 0, fake.now_ns);
+    pass(1000);
+    cr_expect_str_eq(said(), "kill n1; start n1; ");
+}
+
+Test(engine, an_event_of_nobody_strikes_nobody)
+{
+    const char *texts[] = {"kill who=that-node on=op:cas for=20"};
+
+    given(texts, 1, 1);
+    ord_nemesis_event_came(engine, 0, 0, 0);
+    pass(100);
+    cr_expect_str_eq(said(), "");
+    cr_expect_not_null(strstr(ord_buf_str(&events), "which node it was"), "%s",
+                       ord_buf_str(&events));
+}
+
+Test(engine, a_change_of_leader_is_the_new_ones_event)
+{
+    const char *texts[] = {"kill who=that-node on=leader for=20"};
+
+    given(texts, 1, 1);
+    ord_nemesis_leader_changed(engine, 1, 0);
+    ord_nemesis_leader_changed(engine, 3, 0);
+    pass(100);
+    cr_expect_str_eq(said(), "kill n3; start n3; ");
+}
+
 Test(engine, a_ledger_that_cannot_be_written_stops_the_fault)
 {
     const char *texts[] = {"kill who=n1 at=100 for=200"};

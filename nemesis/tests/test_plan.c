@@ -36,6 +36,8 @@ static const char *const every_kind[] = {
     "kill who=minority every=500-900 for=100-300",
     "kill who=rolling every=500 for=1200",
     "pause who=leader on=ops:500 for=800",
+    "kill who=that-node on=log:^leader[[:blank:]] wait=5 for=100",
+    "partition shape=isolate-one nodes=that-node on=op:cas cool=1000 for=100",
 };
 enum { KINDS = sizeof every_kind / sizeof *every_kind };
 
