@@ -17,6 +17,8 @@ enum {
     UDP_HEADER_SIZE = 8,
     TCP_FIN_PSH = 0x09,
     TCP_CWR = 0x80,
+    ETHERTYPE_IPV4 = 0x0800,
+    TTL = 64,
     GSO_UDP_L4 = 5, /* VIRTIO_NET_HDR_GSO_UDP_L4 of newer headers */
 };
 
@@ -254,4 +256,57 @@ bool ord_frame_corrupt_silent(struct ord_frame *frame, uint64_t random)
     drop_offload(frame);
     make_checksum(frame, &layout);
     return true;
+}
+
+bool ord_frame_tcp(const struct ord_frame *frame, struct ord_tcp *out)
+{
+    const uint8_t *ip = frame->at + frame->ip_at;
+    const uint8_t *l4 = ip + (ip[0] & 15u) * 4;
+    struct layout layout;
+
+    if (ip[9] != IPPROTO_TCP || !layout_of(frame, &layout))
+        return false;
+    *out = (struct ord_tcp){.from = get16(l4),
+                            .to = get16(l4 + 2),
+                            .seq = get32(l4 + 4),
+                            .ack = get32(l4 + 8),
+                            .size = frame->size - layout.payload_at,
+                            .flags = l4[13]};
+    return true;
+}
+
+void ord_frame_make_reset(const struct ord_reset *reset, struct ord_frame *out)
+{
+    uint32_t ethernet = reset->mac == NULL ? 0 : ORD_ETHERNET_SIZE;
+    struct layout layout = {.protocol = IPPROTO_TCP};
+    uint8_t *ip;
+    uint8_t *l4;
+
+    out->ip_at = ORD_VNET_SIZE + ethernet;
+    out->size = out->ip_at + IP_HEADER_MIN + TCP_HEADER_MIN;
+    ORD_ASSERT(out->size <= ORD_RESET_SIZE);
+    memset(out->at, 0, out->size);
+    if (reset->mac != NULL) {
+        memcpy(out->at + ORD_VNET_SIZE, reset->mac, 6);
+        memcpy(out->at + ORD_VNET_SIZE + 6, reset->mac, 6);
+        put16(out->at + ORD_VNET_SIZE + 12, ETHERTYPE_IPV4);
+    }
+    ip = out->at + out->ip_at;
+    ip[0] = 0x45;
+    put16(ip + 2, IP_HEADER_MIN + TCP_HEADER_MIN);
+    ip[8] = TTL;
+    ip[9] = IPPROTO_TCP;
+    put32(ip + 12, reset->from_ipv4);
+    put32(ip + 16, reset->to_ipv4);
+    put16(ip + 10, ~fold(sum16(ip, IP_HEADER_MIN, 0)) & 0xffff);
+    l4 = ip + IP_HEADER_MIN;
+    put16(l4, reset->tcp.from);
+    put16(l4 + 2, reset->tcp.to);
+    put32(l4 + 4, reset->tcp.seq);
+    put32(l4 + 8, reset->tcp.ack);
+    l4[12] = TCP_HEADER_MIN / 4 << 4;
+    l4[13] = ORD_TCP_RST | ORD_TCP_ACK;
+    layout.l4_at = out->ip_at + IP_HEADER_MIN;
+    layout.sum_at = layout.l4_at + 16;
+    make_checksum(out, &layout);
 }

@@ -14,6 +14,7 @@ enum {
     ORD_VNET_SIZE = 10, /* struct virtio_net_hdr without num_buffers */
     ORD_ETHERNET_SIZE = 14,
     ORD_FRAME_MAX = 65536 + 512, /* all headers and 64 KiB */
+    ORD_RESET_SIZE = 64,         /* of a segment that resets a connection */
 };
 
 struct ord_frame {
@@ -45,5 +46,29 @@ bool ord_frame_corrupt(struct ord_frame *frame, uint64_t random);
 /* Flips one bit of TCP's or UDP's payload and makes the checksum right
  * again; false if there is no payload. */
 bool ord_frame_corrupt_silent(struct ord_frame *frame, uint64_t random);
+
+enum { ORD_TCP_FIN = 1, ORD_TCP_SYN = 2, ORD_TCP_RST = 4, ORD_TCP_ACK = 16 };
+
+struct ord_tcp {
+    uint32_t from; /* TCP's ports */
+    uint32_t to;
+    uint32_t seq;
+    uint32_t ack;
+    uint32_t size;  /* bytes of payload */
+    uint32_t flags; /* ORD_TCP_... and others */
+};
+
+/* Is it TCP, and no fragment? */
+bool ord_frame_tcp(const struct ord_frame *frame, struct ord_tcp *out);
+
+struct ord_reset {
+    uint32_t from_ipv4; /* host order */
+    uint32_t to_ipv4;
+    struct ord_tcp tcp; /* size and flags are not used */
+    const uint8_t *mac; /* of sender and receiver; NULL: no Ethernet */
+};
+
+/* Makes `out`, which has room for ORD_RESET_SIZE, a whole RST segment. */
+void ord_frame_make_reset(const struct ord_reset *reset, struct ord_frame *out);
 
 #endif

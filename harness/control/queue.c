@@ -28,6 +28,7 @@ static bool is_before(const struct ord_queued *a, const struct ord_queued *b)
     return a->order < b->order;
 }
 
+/* So that whoever is taken in, now or from a line, finds a place. */
 static bool has_room(struct ord_queue *queue, uint32_t size)
 {
     struct ord_queued **grown;
@@ -35,7 +36,7 @@ static bool has_room(struct ord_queue *queue, uint32_t size)
 
     if (queue->size + size > queue->size_max)
         return false;
-    if (queue->count < queue->room)
+    if (queue->count + queue->lined < queue->room)
         return true;
     if (queue->room >= QUEUE_FRAMES_MAX)
         return false;
@@ -48,20 +49,19 @@ static bool has_room(struct ord_queue *queue, uint32_t size)
     return true;
 }
 
-bool ord_queue_put(struct ord_queue *queue, const struct ord_frame *frame,
-                   uint32_t from, uint32_t to, int64_t due_ns)
+struct ord_queued *ord_queue_copy(struct ord_queue *queue,
+                                  const struct ord_frame *frame, uint32_t from,
+                                  uint32_t to, int64_t arrived_ns)
 {
     struct ord_queued *queued;
-    uint32_t i = queue->count;
 
     if (!has_room(queue, frame->size))
-        return false;
+        return NULL;
     queued = malloc(sizeof *queued + frame->size);
     if (queued == NULL)
-        return false;
+        return NULL;
     *queued = (struct ord_queued){
-        .due_ns = due_ns,
-        .order = queue->next_order++,
+        .arrived_ns = arrived_ns,
         .from = from,
         .to = to,
         .size = frame->size,
@@ -69,13 +69,22 @@ bool ord_queue_put(struct ord_queue *queue, const struct ord_frame *frame,
     };
     memcpy(queued->bytes, frame->at, frame->size);
     queue->size += frame->size;
-    queue->count++;
+    return queued;
+}
+
+void ord_queue_put(struct ord_queue *queue, struct ord_queued *queued,
+                   int64_t due_ns)
+{
+    uint32_t i = queue->count++;
+
+    ORD_ASSERT(i < queue->room);
+    queued->due_ns = due_ns;
+    queued->order = queue->next_order++;
     while (i > 0 && is_before(queued, queue->at[(i - 1) / 2])) {
         queue->at[i] = queue->at[(i - 1) / 2];
         i = (i - 1) / 2;
     }
     queue->at[i] = queued;
-    return true;
 }
 
 int64_t ord_queue_due_ns(const struct ord_queue *queue)
@@ -107,11 +116,38 @@ struct ord_queued *ord_queue_take(struct ord_queue *queue)
     }
     if (queue->count > 0)
         queue->at[i] = last;
-    queue->size -= first->size;
     return first;
 }
 
-void ord_queue_release(struct ord_queued *queued)
+void ord_queue_release(struct ord_queue *queue, struct ord_queued *queued)
 {
+    queue->size -= queued->size;
     free(queued);
+}
+
+void ord_queue_line_add(struct ord_queue *queue, struct ord_queue_line *line,
+                        struct ord_queued *queued)
+{
+    queued->next = NULL;
+    if (line->last == NULL)
+        line->first = queued;
+    else
+        line->last->next = queued;
+    line->last = queued;
+    line->count++;
+    line->size += queued->size;
+    queue->lined++;
+}
+
+void ord_queue_line_end(struct ord_queue *queue, struct ord_queue_line *line,
+                        int64_t due_ns)
+{
+    while (line->first != NULL) {
+        struct ord_queued *queued = line->first;
+
+        line->first = queued->next;
+        queue->lined--;
+        ord_queue_put(queue, queued, due_ns);
+    }
+    *line = (struct ord_queue_line){.first = NULL};
 }

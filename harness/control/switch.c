@@ -19,6 +19,7 @@
 
 #include "harness/base/clock.h"
 #include "harness/base/rng.h"
+#include "harness/control/flow.h"
 #include "harness/control/frame.h"
 #include "harness/control/pcapng.h"
 #include "harness/control/proc.h"
@@ -44,13 +45,18 @@ enum decision {
     DECIDE_SILENT,
     DECIDE_JITTER,
     DECIDE_BIT,
+    DECIDE_RESET,
 };
 
 struct pair {
-    uint64_t judged; /* frames that went through judge() */
-    int64_t free_ns; /* when the rate lets the next one go */
+    uint64_t judged;       /* frames that went through judge() */
+    uint64_t reset_judged; /* TCP segments that might have met a reset */
+    uint64_t spent_id;     /* the byte limit that has been reached */
+    int64_t free_ns;       /* when the rate lets the next one go */
     int64_t last_due_ns;
-    uint32_t waiting; /* in the queue */
+    uint32_t waiting;           /* in the queue */
+    bool in_burst;              /* of losses */
+    struct ord_queue_line held; /* by a clog */
 };
 
 struct fabric {
@@ -59,13 +65,16 @@ struct fabric {
     uint32_t port_count;
     int epoll_fd;
     int timer_fd;
-    int64_t timer_ns; /* what the timer is set to; INT64_MAX: off */
-    int64_t now_ns;   /* of this batch */
+    int64_t timer_ns;    /* what the timer is set to; INT64_MAX: off */
+    int64_t now_ns;      /* of this batch */
+    uint64_t generation; /* of the rules in force */
     struct ord_queue queue;
     struct ord_pcapng capture;
+    struct ord_flows flows;
     struct pair pairs[ORD_LINKS_MAX];
     uint8_t in[ORD_FRAME_MAX];
     uint8_t cut[ORD_FRAME_MAX];
+    uint8_t copy[ORD_FRAME_MAX]; /* of a frame for many */
 };
 
 /* One frame on its way. */
@@ -88,18 +97,6 @@ static bool chance(const struct fabric *f, const struct passage *p,
                    enum decision decision, uint64_t judged, uint32_t ppm)
 {
     return ppm > 0 && decide(f, p, decision, judged) % ORD_PPM < ppm;
-}
-
-static const struct ord_link *link_of(struct fabric *f, uint32_t slot)
-{
-    uint64_t generation =
-        atomic_load_explicit(&f->shared->generation, memory_order_acquire);
-
-    /* From here on the other bank may be overwritten. */
-    if (atomic_load_explicit(&f->shared->seen, memory_order_relaxed) !=
-        generation)
-        atomic_store(&f->shared->seen, generation);
-    return &f->shared->bank[generation & 1][slot];
 }
 
 static struct ord_bytes ip_of(const struct ord_frame *frame)
@@ -140,6 +137,7 @@ static void deliver(struct fabric *f, const struct passage *p)
     struct ord_wire_count *count = &f->shared->count[p->slot];
     ssize_t sent =
         write(f->config->port_fds[p->to], p->frame.at, p->frame.size);
+    struct ord_tcp tcp;
 
     if (sent < 0) {
         drop(f, p, &count->over, "receiver is full");
@@ -149,20 +147,93 @@ static void deliver(struct fabric *f, const struct passage *p)
     ord_count(&count->bytes, ord_frame_ip_size(&p->frame));
     ord_pcapng_add(&f->capture, ORD_PCAPNG_DELIVERED, f->now_ns,
                    ip_of(&p->frame), NULL);
+    if (ord_frame_tcp(&p->frame, &tcp))
+        ord_flow_note(&f->flows, &tcp, p->from, p->to, f->generation);
+}
+
+/* Once one frame was too much for its bytes, all are, small ones too. */
+static bool is_spent(struct fabric *f, const struct passage *p,
+                     const struct ord_rule *rule)
+{
+    struct ord_wire_count *count = &f->shared->count[p->slot];
+    struct pair *pair = &f->pairs[p->slot];
+    uint64_t bytes = atomic_load_explicit(&count->bytes, memory_order_relaxed);
+
+    if (rule->bytes_stop == UINT64_MAX)
+        return false;
+    if (bytes + ord_frame_ip_size(&p->frame) > rule->bytes_stop)
+        pair->spent_id = rule->bytes_id;
+    return pair->spent_id == rule->bytes_id;
+}
+
+/* A clogged link keeps it; `queued` is the frame if it was in the queue. */
+static void hold(struct fabric *f, const struct passage *p,
+                 struct ord_queued *queued)
+{
+    struct ord_wire_count *count = &f->shared->count[p->slot];
+    struct pair *pair = &f->pairs[p->slot];
+
+    if (pair->held.size + p->frame.size > ORD_CLOG_SIZE_MAX) {
+        drop(f, p, &count->over, "the clog is full");
+    } else {
+        if (queued == NULL)
+            queued =
+                ord_queue_copy(&f->queue, &p->frame, p->from, p->to, f->now_ns);
+        if (queued != NULL) {
+            ord_queue_line_add(&f->queue, &pair->held, queued);
+            ord_count(&count->held, 1);
+            return;
+        }
+        drop(f, p, &count->over, "no memory");
+    }
+    if (queued != NULL)
+        ord_queue_release(&f->queue, queued);
+}
+
+/* Its time has come; takes `queued`, where it was in the queue. */
+static void hand_over(struct fabric *f, const struct passage *p,
+                      const struct ord_rule *rule, struct ord_queued *queued)
+{
+    struct ord_wire_count *count = &f->shared->count[p->slot];
+
+    if (rule->link.up && rule->link.clog) {
+        hold(f, p, queued);
+        return;
+    }
+    if (!rule->link.up) {
+        drop_cut(f, p);
+    } else if (is_spent(f, p, rule)) {
+        drop(f, p, &count->spent, "beyond the byte limit");
+    } else {
+        deliver(f, p);
+        if (queued != NULL) {
+            ord_count(&count->waited, 1);
+            ord_count(&count->waited_ns,
+                      (uint64_t)(ord_now_ns() - queued->arrived_ns));
+        }
+    }
+    if (queued != NULL)
+        ord_queue_release(&f->queue, queued);
 }
 
 /* Now, or when its time has come. */
-static void send_at(struct fabric *f, const struct passage *p, int64_t due_ns)
+static void send_at(struct fabric *f, const struct passage *p,
+                    const struct ord_rule *rule, int64_t due_ns)
 {
     struct pair *pair = &f->pairs[p->slot];
+    struct ord_queued *queued;
 
     if (due_ns <= f->now_ns && pair->waiting == 0) {
-        deliver(f, p);
-    } else if (ord_queue_put(&f->queue, &p->frame, p->from, p->to, due_ns)) {
-        pair->waiting++;
-    } else {
-        drop(f, p, &f->shared->count[p->slot].over, "no memory");
+        hand_over(f, p, rule, NULL);
+        return;
     }
+    queued = ord_queue_copy(&f->queue, &p->frame, p->from, p->to, f->now_ns);
+    if (queued == NULL) {
+        drop(f, p, &f->shared->count[p->slot].over, "no memory");
+        return;
+    }
+    ord_queue_put(&f->queue, queued, due_ns);
+    pair->waiting++;
 }
 
 /* When the rate lets it through; -1 if too much waits already. */
@@ -212,7 +283,7 @@ static int64_t delay_due(struct fabric *f, const struct passage *p,
                               ((uint64_t)link->jitter_us * 1000 + 1));
     if (delay_ns > 0 &&
         chance(f, p, DECIDE_REORDER, judged, link->reorder_ppm)) {
-        ord_count(&count->reordered, 1);
+        ord_count(&count->reordered, pair->waiting > 0);
         return due_ns;
     }
     if (delay_ns > 0 || due_ns > f->now_ns) /* the rate holds back, too */
@@ -224,15 +295,40 @@ static int64_t delay_due(struct fabric *f, const struct passage *p,
     return due_ns;
 }
 
+/* Each by itself; or in runs, which begin and end by chance (the two-state
+ * model of Gilbert, "Capacity of a burst-noise channel", 1960), so that the
+ * share of what is lost stays loss_ppm. */
+static bool loses(struct fabric *f, const struct passage *p,
+                  const struct ord_link *link, uint64_t judged)
+{
+    struct pair *pair = &f->pairs[p->slot];
+    uint64_t lost = link->loss_ppm;
+    uint64_t enter;
+    uint64_t stay;
+
+    if (link->loss_burst <= 1 || lost == 0 || lost >= ORD_PPM)
+        return chance(f, p, DECIDE_LOSS, judged, link->loss_ppm);
+    enter = lost * ORD_PPM / (link->loss_burst * (ORD_PPM - lost));
+    stay = ORD_PPM - ORD_PPM / link->loss_burst;
+    if (enter > ORD_PPM) { /* only longer runs lose so much */
+        enter = ORD_PPM;
+        stay = ORD_PPM - ORD_PPM * (ORD_PPM - lost) / lost;
+    }
+    pair->in_burst = chance(f, p, DECIDE_LOSS, judged,
+                            (uint32_t)(pair->in_burst ? stay : enter));
+    return pair->in_burst;
+}
+
 /* All that a link can do to one frame. */
 static void judge(struct fabric *f, struct passage *p,
-                  const struct ord_link *link)
+                  const struct ord_rule *rule)
 {
     struct ord_wire_count *count = &f->shared->count[p->slot];
+    const struct ord_link *link = &rule->link;
     uint64_t judged = f->pairs[p->slot].judged++;
     int64_t due_ns;
 
-    if (chance(f, p, DECIDE_LOSS, judged, link->loss_ppm)) {
+    if (loses(f, p, link, judged)) {
         drop(f, p, &count->lost, "lost");
         return;
     }
@@ -244,20 +340,127 @@ static void judge(struct fabric *f, struct passage *p,
     if ((link->corrupt_ppm | link->corrupt_silent_ppm) != 0)
         corrupt(f, p, link, judged);
     due_ns = delay_due(f, p, link, judged, due_ns);
-    send_at(f, p, due_ns);
+    send_at(f, p, rule, due_ns);
     if (chance(f, p, DECIDE_DUPLICATE, judged, link->duplicate_ppm)) {
         ord_count(&count->duplicated, 1);
-        send_at(f, p, due_ns);
+        send_at(f, p, rule, due_ns);
     }
 }
 
-/* Does it treat single packets, so that none may hide in a super-frame? */
-static bool wants_packets(const struct ord_link *link)
+/* ---- resets -------------------------------------------------------------- */
+
+/* To a side of the connection, as if its other end had sent it. */
+static void forge_reset(struct fabric *f, const struct ord_flow *flow,
+                        uint32_t side)
 {
-    return (link->loss_ppm | link->duplicate_ppm | link->reorder_ppm |
-            link->corrupt_ppm | link->corrupt_silent_ppm) != 0 ||
-           link->rate_bit_s != 0;
+    struct ord_flow_ends ends = ord_flow_ends(flow);
+    uint8_t bytes[ORD_RESET_SIZE];
+    struct ord_frame frame = {.at = bytes};
+
+    if (!flow->is_known[side])
+        return;
+    ord_flow_make_reset(flow, side, f->config->has_ethernet, &frame);
+    if (write(f->config->port_fds[ends.port[side]], frame.at, frame.size) < 0)
+        return; /* it speaks again, and is answered again */
+    ord_pcapng_add(&f->capture, ORD_PCAPNG_DELIVERED, f->now_ns, ip_of(&frame),
+                   "forged: the link resets the connection");
 }
+
+static void reset_flow(struct fabric *f, struct ord_flow *flow, uint32_t slot)
+{
+    flow->is_reset = true;
+    ord_count(&f->shared->count[slot].reset, 1);
+    forge_reset(f, flow, 0);
+    forge_reset(f, flow, 1);
+}
+
+/* Connections older than a reset that has come into force on their way. */
+static void reset_flows(struct fabric *f, const struct ord_rule *bank)
+{
+    for (uint32_t i = 0; i < ORD_FLOWS_MAX; i++) {
+        struct ord_flow *flow = &f->flows.at[i];
+        struct ord_flow_ends ends = ord_flow_ends(flow);
+        uint32_t there = ends.port[0] * f->port_count + ends.port[1];
+        uint32_t back = ends.port[1] * f->port_count + ends.port[0];
+
+        if (flow->key == 0 || flow->is_reset || !bank[there].link.up ||
+            !bank[back].link.up)
+            continue;
+        if (bank[there].reset_id > flow->born)
+            reset_flow(f, flow, there);
+        else if (bank[back].reset_id > flow->born)
+            reset_flow(f, flow, back);
+    }
+}
+
+/* Does the segment meet a reset instead of its receiver?  The sender gets one
+ * for each, until it believes it: only the exact sequence number is taken
+ * (RFC 5961), and its own acknowledgement tells that. */
+static bool swallow(struct fabric *f, const struct passage *p,
+                    const struct ord_link *link)
+{
+    uint32_t sender = ord_flow_side(p->from, p->to);
+    struct ord_flow *flow;
+    struct ord_tcp tcp;
+
+    if (!ord_frame_tcp(&p->frame, &tcp) ||
+        (tcp.flags & (ORD_TCP_SYN | ORD_TCP_RST | ORD_TCP_ACK)) != ORD_TCP_ACK)
+        return false;
+    flow = ord_flow_find(&f->flows, &tcp, p->from, p->to);
+    if (flow == NULL)
+        return false;
+    flow->expects[sender] = tcp.ack;
+    flow->is_known[sender] = true;
+    if (flow->is_reset)
+        forge_reset(f, flow, sender);
+    else if (chance(f, p, DECIDE_RESET, f->pairs[p->slot].reset_judged++,
+                    link->reset_ppm))
+        reset_flow(f, flow, p->slot);
+    else
+        return false;
+    drop(f, p, &f->shared->count[p->slot].swallowed, "its connection is reset");
+    return true;
+}
+
+/* ---- commits ------------------------------------------------------------- */
+
+/* New rules: what they set free, goes; what they reset, is reset. */
+static void obey(struct fabric *f, const struct ord_rule *bank)
+{
+    uint32_t count = f->port_count * f->port_count;
+    bool has_new_reset = false;
+
+    for (uint32_t slot = 0; slot < count; slot++) {
+        struct pair *pair = &f->pairs[slot];
+
+        has_new_reset = has_new_reset || bank[slot].reset_id == f->generation;
+        if (pair->held.count == 0 || bank[slot].link.clog)
+            continue;
+        pair->waiting += pair->held.count;
+        ord_queue_line_end(&f->queue, &pair->held, f->now_ns);
+        if (pair->last_due_ns < f->now_ns)
+            pair->last_due_ns = f->now_ns;
+    }
+    if (has_new_reset)
+        reset_flows(f, bank);
+}
+
+static const struct ord_rule *rule_of(struct fabric *f, uint32_t slot)
+{
+    uint64_t generation =
+        atomic_load_explicit(&f->shared->generation, memory_order_acquire);
+    const struct ord_rule *bank = f->shared->bank[generation & 1];
+
+    if (generation != f->generation) {
+        f->generation = generation;
+        /* From here on the other bank may be overwritten. */
+        atomic_store(&f->shared->seen, generation);
+        obey(f, bank);
+    }
+    return &bank[slot];
+}
+
+/* ---- frames -------------------------------------------------------------- */
 
 static bool port_of(const struct fabric *f, uint32_t ipv4, uint32_t *port)
 {
@@ -267,34 +470,66 @@ static bool port_of(const struct fabric *f, uint32_t ipv4, uint32_t *port)
     return (host == 1 || host > 10) && *port < f->port_count;
 }
 
-static void forward(struct fabric *f, struct passage *p)
+static bool is_for_all(uint32_t ipv4)
 {
-    const struct ord_link *link;
-    struct passage part;
-    uint32_t ipv4;
+    return ipv4 >> 28 == 14 || ipv4 == UINT32_MAX ||
+           ipv4 == (ORD_NET_BASE | 255);
+}
 
-    if (!ord_frame_parse(&p->frame, f->config->has_ethernet, &ipv4) ||
-        !port_of(f, ipv4, &p->to) || p->to == p->from)
-        return;
+static void forward_to(struct fabric *f, struct passage *p)
+{
+    const struct ord_rule *rule;
+    struct passage part;
+
     p->slot = p->from * f->port_count + p->to;
-    link = link_of(f, p->slot);
-    if (!link->up) {
-        drop_cut(f, p);
-        return;
-    }
-    if (!wants_packets(link) && (link->delay_us | link->jitter_us) == 0 &&
-        f->pairs[p->slot].waiting == 0) {
+    rule = rule_of(f, p->slot);
+    if (rule->is_plain && f->pairs[p->slot].waiting == 0) {
         deliver(f, p);
         return;
     }
-    if (!wants_packets(link) || !ord_frame_is_gso(&p->frame)) {
-        judge(f, p, link);
+    if (!rule->link.up) {
+        drop_cut(f, p);
+        return;
+    }
+    if ((rule->link.reset || rule->link.reset_ppm > 0) &&
+        swallow(f, p, &rule->link))
+        return;
+    if (!rule->wants_packets || !ord_frame_is_gso(&p->frame)) {
+        judge(f, p, rule);
         return;
     }
     part = *p;
     part.frame.at = f->cut;
     for (uint32_t i = 0; ord_frame_segment(&p->frame, i, &part.frame); i++)
-        judge(f, &part, link);
+        judge(f, &part, rule);
+}
+
+/* Multicast and broadcast: every link does to its copy what it does. */
+static void flood(struct fabric *f, const struct passage *p)
+{
+    for (uint32_t port = 0; port < f->port_count; port++) {
+        struct passage copy = *p;
+
+        if (port == p->from)
+            continue;
+        copy.to = port;
+        copy.frame.at = memcpy(f->copy, p->frame.at, p->frame.size);
+        forward_to(f, &copy);
+    }
+}
+
+static void forward(struct fabric *f, struct passage *p)
+{
+    uint32_t ipv4 = 0;
+    bool is_ipv4 = ord_frame_parse(&p->frame, f->config->has_ethernet, &ipv4);
+
+    if (is_ipv4 && port_of(f, ipv4, &p->to) && p->to != p->from)
+        forward_to(f, p);
+    else if (is_ipv4 && is_for_all(ipv4))
+        flood(f, p);
+    else
+        ord_count(&f->shared->count[p->from * f->port_count + p->from].foreign,
+                  1);
 }
 
 static void read_port(struct fabric *f, uint32_t port)
@@ -325,11 +560,7 @@ static void release_due(struct fabric *f)
         };
 
         f->pairs[p.slot].waiting--;
-        if (link_of(f, p.slot)->up)
-            deliver(f, &p);
-        else
-            drop_cut(f, &p);
-        ord_queue_release(queued);
+        hand_over(f, &p, rule_of(f, p.slot), queued);
     }
 }
 
@@ -380,7 +611,7 @@ static const char *run(struct fabric *f)
                 read_port(f, events[i].data.u32);
             }
         }
-        (void)link_of(f, 0); /* says that we have seen the commit */
+        (void)rule_of(f, 0); /* says that we have seen the commit */
         release_due(f);
         arm_timer(f);
     }

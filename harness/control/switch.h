@@ -1,9 +1,11 @@
 /* switch.h -- the process that is the network: it forwards every frame.
  *
  * Internal to this module and to ci/bench.  One descriptor per port; IPv4 by
- * destination, all else is dropped.  Obeys the wire's matrix; counts there.
- * Each random decision is a hash of the seed, the link, and how many frames
- * that link has judged.
+ * destination, multicast and broadcast to every other port, each by its link.
+ * All else (IPv6, which the cards have switched off, and ARP, which they do
+ * not need) is dropped and counted under the port's link to itself.  Obeys the
+ * wire's matrix; counts there. Each random decision is a hash of the seed, the
+ * link, and how many frames that link has judged.
  */
 #ifndef ORD_CONTROL_SWITCH_H
 #define ORD_CONTROL_SWITCH_H
@@ -26,6 +28,9 @@ static inline uint32_t ord_port_ipv4(uint32_t port)
 {
     return ORD_NET_BASE + (port == 0 ? 1 : 10 + port);
 }
+
+/* The MAC of every node's card, so that a frame for oneself is one for all. */
+static const uint8_t ord_port_mac[6] = {0x02, 'o', 'r', 'd', 'e', 'a'};
 
 struct ord_switch_config {
     struct ord_wire *wire;       /* borrowed; tells the number of ports */

@@ -19,8 +19,6 @@
 
 enum { TUN_QUEUE_LEN = 5000 };
 
-static const uint8_t shared_mac[6] = {0x02, 'o', 'r', 'd', 'e', 'a'};
-
 static int net_here(struct ord_err *err)
 {
     int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
@@ -78,7 +76,7 @@ static int make_card(struct ord_uplinks *links, uint32_t port, int outer_fd,
                                 .peer_net_fd = links->net_fds[port]};
 
         for (int i = 0; i < 6; i++)
-            veth.peer_mac[i] = shared_mac[i];
+            veth.peer_mac[i] = ord_port_mac[i];
         rc = ord_netdev_veth(&veth, err);
     }
     if (rc == ORD_OK)

@@ -17,6 +17,8 @@ static const int64_t seen_spin_ns = 20 * ORD_US;
 struct overlay {
     uint64_t fault_id;
     uint32_t slot; /* from * port_count + to */
+    uint64_t id;   /* the commit that put it in force; 0: not yet */
+    uint64_t stop; /* where its bytes_max ends; UINT64_MAX: never */
     struct ord_link change;
 };
 
@@ -28,6 +30,14 @@ struct ord_wire {
     uint32_t overlay_count;
     uint32_t overlay_room;
 };
+
+static struct ord_rule rule_of(const struct ord_link *base)
+{
+    return (struct ord_rule){
+        .link = *base,
+        .is_plain = true,
+        .bytes_stop = base->bytes_max == 0 ? UINT64_MAX : base->bytes_max};
+}
 
 int ord_wire_new(uint32_t port_count, uint64_t seed, struct ord_wire **out,
                  struct ord_err *err)
@@ -55,7 +65,7 @@ int ord_wire_new(uint32_t port_count, uint64_t seed, struct ord_wire **out,
     wire->shared->seed = seed;
     for (uint32_t i = 0; i < link_count; i++) {
         wire->base[i] = ord_link_plain();
-        wire->shared->bank[0][i] = wire->base[i];
+        wire->shared->bank[0][i] = rule_of(&wire->base[i]);
     }
     *out = wire;
     return ORD_OK;
@@ -210,20 +220,70 @@ static uint32_t either(uint32_t a, uint32_t b)
     return (uint32_t)(p + q - p * q / ORD_PPM);
 }
 
-static void compose(struct ord_link *link, const struct ord_link *change)
+static uint32_t larger(uint32_t a, uint32_t b)
 {
+    return a > b ? a : b;
+}
+
+/* The lower of two limits; 0 is none. */
+static uint64_t stricter(uint64_t a, uint64_t b)
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+static void compose(struct ord_rule *rule, const struct overlay *overlay)
+{
+    const struct ord_link *change = &overlay->change;
+    struct ord_link *link = &rule->link;
+
     link->up = link->up && change->up;
+    link->clog = link->clog || change->clog;
+    link->reset = link->reset || change->reset;
+    link->reset_ppm = either(link->reset_ppm, change->reset_ppm);
     link->delay_us = add(link->delay_us, change->delay_us);
     link->jitter_us = add(link->jitter_us, change->jitter_us);
     link->loss_ppm = either(link->loss_ppm, change->loss_ppm);
+    link->loss_burst = larger(link->loss_burst, change->loss_burst);
     link->duplicate_ppm = either(link->duplicate_ppm, change->duplicate_ppm);
     link->reorder_ppm = either(link->reorder_ppm, change->reorder_ppm);
     link->corrupt_ppm = either(link->corrupt_ppm, change->corrupt_ppm);
     link->corrupt_silent_ppm =
         either(link->corrupt_silent_ppm, change->corrupt_silent_ppm);
-    if (change->rate_bit_s != 0 &&
-        (link->rate_bit_s == 0 || change->rate_bit_s < link->rate_bit_s))
-        link->rate_bit_s = change->rate_bit_s;
+    link->rate_bit_s = stricter(link->rate_bit_s, change->rate_bit_s);
+    link->bytes_max = stricter(link->bytes_max, change->bytes_max);
+    if (overlay->stop < rule->bytes_stop ||
+        (overlay->stop == rule->bytes_stop && overlay->id < rule->bytes_id)) {
+        rule->bytes_stop = overlay->stop;
+        rule->bytes_id = overlay->id;
+    }
+    if (change->reset && overlay->id > rule->reset_id)
+        rule->reset_id = overlay->id;
+}
+
+/* What follows from the link that has been composed. */
+static void conclude(struct ord_rule *rule)
+{
+    const struct ord_link *link = &rule->link;
+
+    rule->wants_packets =
+        (link->loss_ppm | link->duplicate_ppm | link->reorder_ppm |
+         link->corrupt_ppm | link->corrupt_silent_ppm) != 0 ||
+        link->rate_bit_s != 0 || rule->bytes_stop != UINT64_MAX;
+    rule->is_plain = !rule->wants_packets && link->up && !link->clog &&
+                     !link->reset && link->reset_ppm == 0 &&
+                     (link->delay_us | link->jitter_us) == 0;
+}
+
+/* It comes into force with commit `id`: its bytes count from here. */
+static void enact(struct ord_wire *wire, struct overlay *overlay, uint64_t id)
+{
+    const struct ord_wire_count *count = &wire->shared->count[overlay->slot];
+
+    overlay->id = id;
+    if (overlay->change.bytes_max == 0 ||
+        __builtin_add_overflow(atomic_load(&count->bytes),
+                               overlay->change.bytes_max, &overlay->stop))
+        overlay->stop = UINT64_MAX;
 }
 
 /* The switch may still be reading the bank that we are about to fill. */
@@ -252,14 +312,22 @@ int ord_wire_commit(struct ord_wire *wire, struct ord_err *err)
 {
     struct ord_wire_shared *shared = wire->shared;
     uint64_t next = ord_wire_generation(wire) + 1;
-    struct ord_link *bank = shared->bank[next & 1];
+    struct ord_rule *bank = shared->bank[next & 1];
     uint32_t link_count = shared->port_count * shared->port_count;
 
     if (await_seen(wire, err) != ORD_OK)
         return err->rc;
-    memcpy(bank, wire->base, link_count * sizeof *bank);
-    for (uint32_t i = 0; i < wire->overlay_count; i++)
-        compose(&bank[wire->overlays[i].slot], &wire->overlays[i].change);
+    for (uint32_t i = 0; i < link_count; i++)
+        bank[i] = rule_of(&wire->base[i]);
+    for (uint32_t i = 0; i < wire->overlay_count; i++) {
+        struct overlay *overlay = &wire->overlays[i];
+
+        if (overlay->id == 0)
+            enact(wire, overlay, next);
+        compose(&bank[overlay->slot], overlay);
+    }
+    for (uint32_t i = 0; i < link_count; i++)
+        conclude(&bank[i]);
     atomic_store(&shared->commit_ns, ord_now_ns());
     atomic_store(&shared->generation, next);
     wake(wire);
@@ -271,7 +339,7 @@ struct ord_link ord_wire_link(const struct ord_wire *wire, uint32_t from,
 {
     uint64_t generation = ord_wire_generation(wire);
 
-    return wire->shared->bank[generation & 1][slot_of(wire, from, to)];
+    return wire->shared->bank[generation & 1][slot_of(wire, from, to)].link;
 }
 
 struct ord_link_counts ord_wire_counts(const struct ord_wire *wire,
@@ -286,6 +354,13 @@ struct ord_link_counts ord_wire_counts(const struct ord_wire *wire,
         .cut = atomic_load(&count->cut),
         .lost = atomic_load(&count->lost),
         .over = atomic_load(&count->over),
+        .spent = atomic_load(&count->spent),
+        .swallowed = atomic_load(&count->swallowed),
+        .held = atomic_load(&count->held),
+        .waited = atomic_load(&count->waited),
+        .waited_ns = atomic_load(&count->waited_ns),
+        .reset = atomic_load(&count->reset),
+        .foreign = atomic_load(&count->foreign),
         .delayed = atomic_load(&count->delayed),
         .duplicated = atomic_load(&count->duplicated),
         .reordered = atomic_load(&count->reordered),

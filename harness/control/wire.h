@@ -7,8 +7,9 @@
  * Faults overlap, so each lays its own changes over the base under its own
  * number and takes away no more than these: a link is up if nobody cut it,
  * delays and jitters add, probabilities combine as 1-(1-a)(1-b), the lowest
- * rate wins.  The outcome does not depend on the order of laying on and
- * clearing.
+ * rate, the longest burst and the byte limit that is reached first win, and a
+ * link is clogged while anybody clogs it.  The outcome does not depend on the
+ * order of laying on and clearing.
  *
  * Changes are in force only after ord_wire_commit(): cut ten links and commit
  * once, and no frame sees half of a partition.

@@ -27,13 +27,30 @@ struct ord_wire_count {
     _Atomic uint64_t cut;
     _Atomic uint64_t lost;
     _Atomic uint64_t over;
+    _Atomic uint64_t spent;
+    _Atomic uint64_t swallowed;
     _Atomic uint64_t delayed;
+    _Atomic uint64_t held;
+    _Atomic uint64_t waited;
+    _Atomic uint64_t waited_ns;
     _Atomic uint64_t duplicated;
     _Atomic uint64_t reordered;
     _Atomic uint64_t corrupted;
     _Atomic uint64_t corrupted_silent;
+    _Atomic uint64_t reset;
+    _Atomic uint64_t foreign;
     _Atomic uint64_t drop_generation; /* drop_ns belongs to this commit */
     _Atomic int64_t drop_ns;
+};
+
+/* A link in force: base and overlays, and what follows from them. */
+struct ord_rule {
+    struct ord_link link;
+    bool is_plain;       /* it does nothing to its frames */
+    bool wants_packets;  /* no super-frames: each packet has its own fate */
+    uint64_t bytes_stop; /* what count.bytes may not pass; UINT64_MAX: none */
+    uint64_t bytes_id;   /* the commit that set it */
+    uint64_t reset_id;   /* the commit that last brought a reset; 0: none */
 };
 
 struct ord_wire_shared {
@@ -45,7 +62,7 @@ struct ord_wire_shared {
     uint32_t port_count;
     uint64_t seed;
     char error[ORD_SWITCH_ERROR_SIZE];
-    struct ord_link bank[2][ORD_LINKS_MAX]; /* [from * port_count + to] */
+    struct ord_rule bank[2][ORD_LINKS_MAX]; /* [from * port_count + to] */
     struct ord_wire_count count[ORD_LINKS_MAX];
 };
 

@@ -120,6 +120,25 @@ int trial_socket(struct trial *trial, uint32_t node, int type, uint16_t port)
     return fd;
 }
 
+bool trial_connect(struct trial *trial, uint32_t from, uint32_t to,
+                   uint16_t port, int *client, int *server)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET,
+        .sin_port = htons(port),
+        .sin_addr.s_addr = htonl(ord_port_ipv4(to)),
+    };
+    int listener = trial_socket(trial, to, SOCK_STREAM, port);
+
+    *client = trial_socket(trial, from, SOCK_STREAM, 0);
+    *server = -1;
+    if (listener >= 0 && *client >= 0 && listen(listener, 1) == 0 &&
+        connect(*client, (struct sockaddr *)&address, sizeof address) == 0)
+        *server = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    (void)close(listener);
+    return *server >= 0;
+}
+
 bool trial_send(struct trial *trial, int fd, uint32_t to, uint16_t port,
                 const void *data, size_t size)
 {

@@ -47,6 +47,9 @@ bool trial_has_tun(void);
 /* A socket in the network of a node (0: the clients'), bound to port on its
  * address; UDP ones have a receive buffer for thousands of frames. */
 int trial_socket(struct trial *trial, uint32_t node, int type, uint16_t port);
+/* A TCP connection from a socket of one node to one of another. */
+bool trial_connect(struct trial *trial, uint32_t from, uint32_t to,
+                   uint16_t port, int *client, int *server);
 /* Sends one UDP payload from `fd` to a node's port. */
 bool trial_send(struct trial *trial, int fd, uint32_t to, uint16_t port,
                 const void *data, size_t size);

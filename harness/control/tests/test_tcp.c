@@ -1,7 +1,6 @@
 /* test_tcp.c -- connections live through cuts and rough links; the same seed
  * makes the same decisions.
  */
-#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -12,26 +11,9 @@
 #include <unistd.h>
 
 #include "harness/base/clock.h"
-#include "harness/control/switch.h"
 #include "support_trial.h"
 
 enum { PORT = 7200, BULK = 3 << 20, DATAGRAMS = 500 };
-
-static bool connect_pair(struct trial *t, int *client, int *server)
-{
-    struct sockaddr_in to = {.sin_family = AF_INET,
-                             .sin_port = htons(PORT),
-                             .sin_addr.s_addr = htonl(ord_port_ipv4(2))};
-    int listener = trial_socket(t, 2, SOCK_STREAM, PORT);
-
-    *client = trial_socket(t, 1, SOCK_STREAM, 0);
-    *server = -1;
-    if (listener >= 0 && *client >= 0 && listen(listener, 1) == 0 &&
-        connect(*client, (struct sockaddr *)&to, sizeof to) == 0)
-        *server = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-    (void)close(listener);
-    return *server >= 0;
-}
 
 static int stall_without_reset(struct trial *t)
 {
@@ -40,7 +22,7 @@ static int stall_without_reset(struct trial *t)
     int server;
     char got[8];
 
-    CHECK(connect_pair(t, &client, &server));
+    CHECK(trial_connect(t, 1, 2, PORT, &client, &server));
     CHECK(send(client, "one", 3, 0) == 3);
     CHECK(trial_receive(server, got, sizeof got, 1000) == 3);
     CHECK(trial_fault_both(t, 1, 1, 2, &cut) == ORD_OK);
@@ -107,7 +89,7 @@ static int rough_links_are_whole(struct trial *t)
     int client;
     int server;
 
-    CHECK(connect_pair(t, &client, &server));
+    CHECK(trial_connect(t, 1, 2, PORT, &client, &server));
     CHECK(bulk(client, server));
     CHECK(trial_fault(t, 1, 1, 2, &rough) == ORD_OK);
     CHECK(bulk(client, server));
