@@ -24,7 +24,8 @@ struct instance {
     int64_t begin_due_ns;
     int64_t end_due_ns;
     int64_t began_ns;
-    int64_t again_ns; /* of a template: not before this time */
+    const char *trouble; /* the first error of its steps */
+    int64_t again_ns;    /* of a template: not before this time */
 };
 
 struct ord_nemesis_engine {
@@ -253,8 +254,8 @@ static int prepare(struct ord_nemesis_engine *engine, struct instance *it,
                           engine->config.env->node_count, engine->primary,
                           err) != ORD_OK)
         return err->rc;
-    it->state =
-        (struct ord_fault_state){.fault = &it->fault, .arena = &engine->arena};
+    it->state = (struct ord_fault_state){
+        .fault = &it->fault, .arena = &engine->arena, .step_ns = ORD_NEVER};
     /* What is not in the ledger must not be injected. */
     if (engine->config.ledger != NULL)
         return ord_ledger_intent(engine->config.ledger,
@@ -369,7 +370,7 @@ static int end(struct ord_nemesis_engine *engine, struct instance *it,
     rc = heal(engine, it, err);
     engine->counts.in_force--;
     engine->counts.held += event.held;
-    event.error = rc == ORD_OK ? NULL : err->text;
+    event.error = rc == ORD_OK ? it->trouble : err->text;
     event.done_ns = clock_now(engine);
     tell(engine, &event);
     ord_buf_fini(&evidence);
@@ -388,7 +389,8 @@ static struct instance *first_due(const struct ord_nemesis_engine *engine,
         int64_t it_ns = ORD_NEVER;
 
         if (it->phase == IN_FORCE)
-            it_ns = it->end_due_ns;
+            it_ns = it->state.step_ns < it->end_due_ns ? it->state.step_ns
+                                                       : it->end_due_ns;
         if (it->phase == PENDING)
             it_ns = it->begin_due_ns;
         if (it_ns < *due_ns ||
@@ -399,6 +401,18 @@ static struct instance *first_due(const struct ord_nemesis_engine *engine,
         }
     }
     return first;
+}
+
+static void step(struct ord_nemesis_engine *engine, struct instance *it,
+                 int64_t now_ns)
+{
+    struct ord_err err;
+
+    it->state.step_ns = ORD_NEVER;
+    if (it->fault.ops->step(engine->config.env, &it->state, now_ns, &err) !=
+            ORD_OK &&
+        it->trouble == NULL)
+        it->trouble = ord_arena_strdup(&engine->arena, err.text);
 }
 
 int64_t ord_nemesis_step(struct ord_nemesis_engine *engine, int64_t now_ns)
@@ -412,6 +426,8 @@ int64_t ord_nemesis_step(struct ord_nemesis_engine *engine, int64_t now_ns)
         return due_ns;
     if (it->phase == PENDING)
         begin(engine, it, now_ns);
+    else if (it->state.step_ns <= it->end_due_ns)
+        step(engine, it, now_ns);
     else
         (void)end(engine, it, &err); /* told by the event */
     (void)first_due(engine, &due_ns);

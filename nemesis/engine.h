@@ -43,8 +43,6 @@ struct ord_nemesis_config {
     void *ctx; /* of both */
 };
 
-#define ORD_NEVER INT64_MAX
-
 int ord_nemesis_engine_new(const struct ord_nemesis_config *config,
                            struct ord_nemesis_engine **out,
                            struct ord_err *err);

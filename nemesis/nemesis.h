@@ -25,6 +25,7 @@ struct ord_nemesis_env; /* nemesis/env.h: cluster, how to start a node */
 struct ord_occasion;
 struct ord_plan_in;
 
+#define ORD_NEVER INT64_MAX /* as a time */
 #define ORD_PRIMARY_LATER UINT32_MAX
 #define ORD_THAT_NODE "that node" /* whose event struck; or "that-node" */
 
@@ -127,7 +128,8 @@ struct ord_fault_state {
     const struct ord_fault *fault;
     struct ord_arena *arena;
     int64_t injected_ns;
-    void *before; /* measurements taken by inject, for took_hold */
+    int64_t step_ns; /* when step() is due next; ORD_NEVER: not at all */
+    void *before;    /* measurements taken by inject, for took_hold */
 };
 
 struct ord_nemesis_ops {
@@ -154,6 +156,11 @@ struct ord_nemesis_ops {
     bool is_about_links; /* resolve() wants fault->links */
     int (*inject)(struct ord_nemesis_env *env, struct ord_fault_state *state,
                   struct ord_err *err);
+    /* NULL, or what goes on while the fault is in force: called once
+     * state->step_ns is reached, which it sets anew; also when that is the
+     * moment of its end.  An error is told when the fault ends. */
+    int (*step)(struct ord_nemesis_env *env, struct ord_fault_state *state,
+                int64_t now_ns, struct ord_err *err);
     /* Idempotent; never stops early. */
     int (*heal)(struct ord_nemesis_env *env, struct ord_fault_state *state,
                 struct ord_err *err);
