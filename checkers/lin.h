@@ -40,6 +40,10 @@ enum ord_lin_reason {
     ORD_LIN_CYCLE,     /* [cas, ...]: needs a value that needs its own */
     ORD_LIN_CONFLICT,  /* [x1 or NONE, y1, y2, x2]: x1 ended before y1 began,
                           y2 before x2; x are of one value, y of another */
+    ORD_LIN_HELD,      /* [acquire]: more had succeeded by its end than begun to
+                          be released */
+    ORD_LIN_FREE,      /* [release]: more had succeeded by its end than begun to
+                          be acquired */
     ORD_LIN_DEAD,      /* [call, open ..., writers ...]: cannot have ended so */
 };
 

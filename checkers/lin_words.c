@@ -211,6 +211,86 @@ static void tell_dead(const struct ord_lin_words *w)
               ended(w, call).at, lin->open_count, possible);
 }
 
+/* ---- locks ----------------------------------------------------------------
+ */
+
+static bool counts(const struct ord_lin *lin, uint32_t i, enum ord_f f)
+{
+    return lin->type[i] != ORD_OP_FAIL && lin->f[i] == f;
+}
+
+/* Who still held it at `end`: the last to have acquired it whose process had
+ * not begun to release it since; else the last but `call`. */
+static uint32_t holder(const struct ord_lin_words *w, uint32_t call)
+{
+    const struct ord_lin *lin = w->lin;
+    uint32_t found = NONE, last = NONE;
+
+    for (uint32_t i = 0; i < lin->count; i++) {
+        bool is_held = true;
+
+        if (i == call || !counts(lin, i, ORD_F_ACQUIRE) ||
+            lin->end[i] > lin->end[call])
+            continue;
+        if (last == NONE || lin->end[i] > lin->end[last])
+            last = i;
+        for (uint32_t j = i + 1;
+             j < lin->count && lin->begin[j] <= lin->end[call]; j++)
+            is_held =
+                is_held && !(counts(lin, j, ORD_F_RELEASE) &&
+                             op_of(w, j)->process == op_of(w, i)->process);
+        if (is_held && (found == NONE || lin->end[i] > lin->end[found]))
+            found = i;
+    }
+    return found != NONE ? found : last;
+}
+
+/* Of f, how many had ended (else begun) by the end of call. */
+static uint32_t count_by(const struct ord_lin *lin, enum ord_f f, uint32_t call,
+                         bool is_ended)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < lin->count; i++)
+        count += counts(lin, i, f) &&
+                 (is_ended ? lin->end[i] : lin->begin[i]) <= lin->end[call];
+    return count;
+}
+
+static void tell_held(const struct ord_lin_words *w)
+{
+    const struct ord_lin *lin = w->lin;
+    uint32_t call = lin->why_calls[0];
+    uint32_t by = holder(w, call);
+    struct ord_named named = take(w);
+
+    ORD_ASSERT(by != NONE); /* counting needs two */
+    named.ops[named.count++] = op_of(w, by);
+    ord_found(w->in, w->out, &named,
+              "%s: %s succeeded at %s, while it was held: %s had succeeded at "
+              "%s, and of the %u acquires that had succeeded by then only %u "
+              "had begun to be released",
+              ord_text_key(&w->key).at, ord_lin_text(w, call).at,
+              ended(w, call).at, ord_lin_text(w, by).at, ended(w, by).at,
+              count_by(lin, ORD_F_ACQUIRE, call, true),
+              count_by(lin, ORD_F_RELEASE, call, false));
+    ord_evidence(w->out, op_of(w, by));
+}
+
+static void tell_free(const struct ord_lin_words *w)
+{
+    const struct ord_lin *lin = w->lin;
+    uint32_t call = lin->why_calls[0];
+    const struct ord_named named = take(w);
+
+    ord_found(w->in, w->out, &named,
+              "%s: %s succeeded at %s, but by then nobody held it: %u releases "
+              "had succeeded, and only %u acquires had begun",
+              ord_text_key(&w->key).at, ord_lin_text(w, call).at,
+              ended(w, call).at, count_by(lin, ORD_F_RELEASE, call, true),
+              count_by(lin, ORD_F_ACQUIRE, call, false));
+}
+
 /* ---- all models --------------------------------------------------------- */
 
 enum { CORE_SHOWN_MAX = 24, CORE_NAMED_MAX = 4 };
@@ -292,6 +372,7 @@ void ord_lin_accuse(const struct ord_lin_words *w)
         [ORD_LIN_UNSAID] = tell,      [ORD_LIN_UNWRITTEN] = tell_unwritten,
         [ORD_LIN_TWICE] = tell_twice, [ORD_LIN_REVERSED] = tell_reversed,
         [ORD_LIN_CYCLE] = tell_cycle, [ORD_LIN_CONFLICT] = tell_conflict,
+        [ORD_LIN_HELD] = tell_held,   [ORD_LIN_FREE] = tell_free,
         [ORD_LIN_DEAD] = tell_dead,
     };
     const struct ord_lin *lin = w->lin;

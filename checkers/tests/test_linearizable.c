@@ -11,6 +11,27 @@
 #include "support_brute.h"
 #include "support_check.h"
 
+Test(linearizable, locks)
+{
+    static const struct check_row rows[] = {
+        {"1 inv acquire; 1 ok acquire; 2 inv acquire; 1 inv release;"
+         "2 ok acquire; 1 ok release",
+         ORD_VALID, NULL},
+        {"1 inv acquire; 1 ok acquire; 1 inv release; 1 ok release;"
+         "2 inv acquire; 2 ok acquire; 3 inv acquire; 3 ok acquire",
+         ORD_INVALID, "process 3's acquire succeeded at"},
+        {"1 inv acquire; 1 ok acquire; 2 inv acquire; 2 ok acquire;"
+         "1 inv release; 1 ok release",
+         ORD_INVALID,
+         "while it was held: process 1's acquire had succeeded at"},
+        {"1 inv acquire; 1 ok acquire; 1 inv release; 1 ok release;"
+         "2 inv release; 2 ok release",
+         ORD_INVALID, "by then nobody held it: 2 releases had succeeded"},
+    };
+
+    CHECK_ROWS(ord_checker_linearizable, rows);
+}
+
 Test(linearizable, unique_values)
 {
     static const struct check_row rows[] = {

@@ -284,6 +284,8 @@ static int probe(int argc, char **argv, const struct ord_client_ops *ops)
 
     if (argc == 3 && strcmp(argv[1], "--ready") == 0 && ops->ready != NULL)
         return ops->ready(argv[2], now_ns + READY_MS * ORD_MS) ? 0 : 1;
+    if (argc == 3 && strcmp(argv[1], "--settled") == 0 && ops->settled != NULL)
+        return ops->settled(argv[2], now_ns + READY_MS * ORD_MS) ? 0 : 1;
     if (argc == 3 && strcmp(argv[1], "--primary") == 0 &&
         ops->primary != NULL) {
         if (!ops->primary(argv[2], now_ns + PRIMARY_MS * ORD_MS, &epoch))
@@ -295,8 +297,9 @@ static int probe(int argc, char **argv, const struct ord_client_ops *ops)
     (void)fprintf(stderr,
                   "usage: %s                  serve operations on standard "
                   "input\n       %s --ready IP      exit 0 if it can serve\n"
+                  "       %s --settled IP    exit 0 if it has caught up\n"
                   "       %s --primary IP    print its epoch if it leads\n",
-                  ops->name, ops->name, ops->name);
+                  ops->name, ops->name, ops->name, ops->name);
     return EXIT_USAGE;
 }
 

@@ -149,6 +149,7 @@ struct ord_client_ops {
     /* The probes; NULL: the program has none and exits 64.  ip is what the
      * command line said. */
     bool (*ready)(const char *ip, int64_t deadline_ns);
+    bool (*settled)(const char *ip, int64_t deadline_ns);
     bool (*primary)(const char *ip, int64_t deadline_ns, int64_t *epoch);
 };
 

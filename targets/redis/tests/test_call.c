@@ -1,0 +1,220 @@
+/* What is concluded from each way that a Redis command can end; above all,
+ * that it is sent once. */
+#include <criterion/criterion.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "harness/base/clock.h"
+#include "targets/redis/call.h"
+
+enum { TIMEOUT_MS = 300, REQUEST_SIZE = 4096 };
+
+static struct {
+    pthread_t thread;
+    int listener;
+    int port;
+    const char *_Atomic reply; /* NULL: silent; "": closes */
+    _Atomic bool resets;
+    _Atomic int request_count;
+    _Atomic bool is_over;
+} server;
+
+/* A request: an array of bulk strings, ended as the last one is. */
+static bool read_request(int fd)
+{
+    char text[REQUEST_SIZE];
+    size_t size = 0;
+
+    while (size < sizeof text - 1) {
+        struct pollfd ready = {.fd = fd, .events = POLLIN};
+        ssize_t got;
+
+        if (server.is_over)
+            return false;
+        if (poll(&ready, 1, 10) <= 0)
+            continue;
+        got = recv(fd, text + size, sizeof text - 1 - size, 0);
+        if (got <= 0)
+            return false;
+        size += (size_t)got;
+        text[size] = '\0';
+        if (strstr(text, "$1\r\nx\r\n") != NULL)
+            return true;
+    }
+    return false;
+}
+
+static void serve(int fd)
+{
+    const struct linger now = {.l_onoff = 1, .l_linger = 0};
+
+    while (read_request(fd)) {
+        const char *reply = server.reply;
+
+        server.request_count++;
+        if (server.resets)
+            (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+        if (reply != NULL && *reply == '\0')
+            return;
+        if (reply != NULL)
+            (void)send(fd, reply, strlen(reply), MSG_NOSIGNAL);
+    }
+}
+
+static void *run(void *unused)
+{
+    (void)unused;
+    while (!server.is_over) {
+        struct pollfd ready = {.fd = server.listener, .events = POLLIN};
+        int fd;
+
+        if (poll(&ready, 1, 10) <= 0)
+            continue;
+        fd = accept4(server.listener, NULL, NULL, SOCK_CLOEXEC);
+        if (fd < 0)
+            continue;
+        serve(fd);
+        close(fd);
+    }
+    return NULL;
+}
+
+static void setup(void)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof at;
+
+    server.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    cr_assert_eq(bind(server.listener, (struct sockaddr *)&at, size), 0);
+    cr_assert_eq(listen(server.listener, 8), 0);
+    cr_assert_eq(getsockname(server.listener, (struct sockaddr *)&at, &size),
+                 0);
+    server.port = ntohs(at.sin_port);
+    cr_assert_eq(pthread_create(&server.thread, NULL, run, NULL), 0);
+}
+
+static void teardown(void)
+{
+    server.is_over = true;
+    (void)pthread_join(server.thread, NULL);
+    close(server.listener);
+}
+
+TestSuite(redis_call, .init = setup, .fini = teardown, .timeout = 30);
+
+static void connect_to(struct redis_conn *conn)
+{
+    char ip[32];
+
+    (void)snprintf(ip, sizeof ip, "127.0.0.1:%d", server.port);
+    redis_conn_init(conn, ip, REDIS_PORT);
+}
+
+static enum redis_end call(struct redis_conn *conn, redisReply **reply)
+{
+    struct redis_args args = {0};
+
+    redis_word(&args, "SET");
+    redis_word(&args, "k");
+    redis_word(&args, "x");
+    return redis_call(conn, &args, ord_now_ns() + TIMEOUT_MS * ORD_MS, reply);
+}
+
+Test(redis_call, each_end_is_told_from_the_others_and_nothing_is_sent_twice)
+{
+    static const struct {
+        const char *reply;
+        enum redis_end end;
+    } rows[] = {
+        {"+OK\r\n", REDIS_DONE},
+        {":3\r\n", REDIS_DONE},
+        {"$-1\r\n", REDIS_DONE},
+        {"*2\r\n$1\r\na\r\n$1\r\nb\r\n", REDIS_DONE},
+        {"-READONLY You can't write against a read only replica.\r\n",
+         REDIS_REFUSED},
+        {"-NOREPLICAS Not enough good replicas to write.\r\n", REDIS_REFUSED},
+        {"-LOADING Redis is loading the dataset in memory\r\n", REDIS_REFUSED},
+        {"-MASTERDOWN Link with MASTER is down\r\n", REDIS_REFUSED},
+        {"-CLUSTERDOWN The cluster is down\r\n", REDIS_REFUSED},
+        {"-TRYAGAIN Multiple keys request\r\n", REDIS_REFUSED},
+        {"-MISCONF Redis is configured to save\r\n", REDIS_REFUSED},
+        {"-OOM command not allowed\r\n", REDIS_REFUSED},
+        {"-NOAUTH Authentication required.\r\n", REDIS_REFUSED},
+        {"-NOPERM this user has no permissions\r\n", REDIS_REFUSED},
+        {"-BUSY Redis is busy running a script\r\n", REDIS_REFUSED},
+        {"-WRONGTYPE Operation against a key\r\n", REDIS_REFUSED},
+        {"-MOVED 866 10.77.0.12:6379\r\n", REDIS_ELSEWHERE},
+        {"-ASK 866 10.77.0.12:6379\r\n", REDIS_ELSEWHERE},
+        {"-MOVED to Mars\r\n", REDIS_REFUSED},
+        {"-ERR something else\r\n", REDIS_LOST},
+        {"?nonsense\r\n", REDIS_LOST},
+        {"$5\r\nab", REDIS_LOST}, /* half a reply */
+        {"", REDIS_LOST},         /* closes after it has read */
+        {NULL, REDIS_LOST},       /* says nothing */
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct redis_conn conn;
+        redisReply *reply = NULL;
+        int before = server.request_count;
+        enum redis_end end;
+
+        connect_to(&conn);
+        server.reply = rows[i].reply;
+        end = call(&conn, &reply);
+        cr_expect_eq(end, rows[i].end, "%s: %d, %s", rows[i].reply, (int)end,
+                     conn.why);
+        cr_expect_eq(reply != NULL, end == REDIS_DONE, "%s", rows[i].reply);
+        cr_expect_eq(conn.why[0] == '\0', end == REDIS_DONE, "%s",
+                     rows[i].reply);
+        cr_expect_eq(server.request_count, before + 1, "%s", rows[i].reply);
+        if (end == REDIS_ELSEWHERE)
+            cr_expect_str_eq(conn.other_ip, "10.77.0.12");
+        if (end == REDIS_LOST && rows[i].reply != NULL &&
+            rows[i].reply[0] != '-')
+            cr_expect_null(conn.context, "an answer may still come");
+        freeReplyObject(reply);
+        redis_conn_close(&conn);
+    }
+}
+
+Test(redis_call, a_reset_leaves_it_open_and_no_connection_does_not)
+{
+    struct redis_conn conn;
+    redisReply *reply = NULL;
+
+    connect_to(&conn);
+    server.reply = "";
+    server.resets = true;
+    cr_expect_eq(call(&conn, &reply), REDIS_LOST);
+    redis_conn_close(&conn);
+    redis_conn_init(&conn, "127.0.0.1:1", REDIS_PORT);
+    cr_expect_eq(call(&conn, &reply), REDIS_NOT_SENT);
+    cr_expect_null(reply);
+    cr_expect_neq(conn.why[0], '\0');
+}
+
+/* The server hung up while nobody was asking: that is seen before a command is
+ * sent, which goes out on a new connection. */
+Test(redis_call, a_connection_that_died_idle_is_not_used)
+{
+    struct redis_conn conn;
+    redisReply *reply = NULL;
+
+    connect_to(&conn);
+    server.reply = "+OK\r\n";
+    cr_expect_eq(call(&conn, &reply), REDIS_DONE);
+    freeReplyObject(reply);
+    (void)shutdown(conn.context->fd, SHUT_WR); /* the server closes its end */
+    ord_client_pause(50);
+    cr_expect_eq(call(&conn, &reply), REDIS_DONE);
+    freeReplyObject(reply);
+    cr_expect_eq(server.request_count, 2);
+    redis_conn_close(&conn);
+}
