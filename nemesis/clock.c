@@ -8,7 +8,7 @@
  * is off by what was asked for.
  * Models: a step by a time service or by hand, a bad crystal, a virtual
  * machine that is moved, a server whose clock jumps to and fro.
- * Two clock faults in force on one node: the heal of either sets it right.
+ * A clock has one law at a time: two clock faults never overlap on a node.
  */
 #include <math.h>
 #include <stdio.h>
@@ -273,6 +273,13 @@ static int clock_took_hold(struct ord_nemesis_env *env,
     return ORD_OK;
 }
 
+static int clock_probe(const struct ord_nemesis_entry *entry,
+                       struct ord_err *err)
+{
+    (void)entry;
+    return ord_clock_probe(err);
+}
+
 static const struct ord_fault_spec clock_params[] = {
     {"kind", "jump",
      "jump (the real clock steps) | drift (real and monotonic clock run at "
@@ -297,4 +304,7 @@ const struct ord_nemesis_ops ord_nemesis_clock = {
     .inject = clock_inject,
     .heal = clock_heal,
     .took_hold = clock_took_hold,
+    .excludes = "clock",
+    .needs = "x86-64, Linux 5.19, seccomp notification, ptrace of children",
+    .probe = clock_probe,
 };

@@ -4,9 +4,14 @@
 #include <string.h>
 
 #include "harness/base/clock.h"
+#include "nemesis/overlap.h"
+#include "nemesis/params.h"
 #include "nemesis/plan.h"
 
 enum { ARENA_SIZE_MAX = 64 << 20 };
+
+/* A program may take a while to find out that it cannot go on. */
+static const int64_t EXCUSE_NS = 500 * ORD_MS;
 
 enum phase {
     TEMPLATE, /* of an event: copied each time it comes */
@@ -26,6 +31,7 @@ struct instance {
     int64_t began_ns;
     const char *trouble; /* the first error of its steps */
     int64_t again_ns;    /* of a template: not before this time */
+    int64_t ended_ns;    /* 0: not yet */
 };
 
 struct ord_nemesis_engine {
@@ -38,6 +44,8 @@ struct ord_nemesis_engine {
     uint32_t primary;
     uint32_t last_primary; /* the last one that was not nobody */
     uint64_t event_count;
+    uint64_t fallen; /* nodes that a fault has made end; to be started again */
+    const struct ord_fault **beside; /* room for what is in force */
     struct ord_nemesis_counts counts;
     struct ord_err first_err; /* of the ledger; rc 0: none */
 };
@@ -61,7 +69,8 @@ int ord_nemesis_engine_new(const struct ord_nemesis_config *config,
     engine->counts.planned = engine->count;
     ord_arena_init(&engine->arena, ARENA_SIZE_MAX);
     engine->instances = calloc(ORD_PLAN_MAX, sizeof *engine->instances);
-    if (engine->instances == NULL) {
+    engine->beside = calloc(ORD_PLAN_MAX, sizeof(struct ord_fault *));
+    if (engine->instances == NULL || engine->beside == NULL) {
         ord_nemesis_engine_free(&engine);
         return ord_fail(err, ORD_ENOMEM, "nemesis engine");
     }
@@ -87,6 +96,7 @@ void ord_nemesis_engine_free(struct ord_nemesis_engine **engine)
         return;
     ord_arena_fini(&(*engine)->arena);
     free((*engine)->instances);
+    free((*engine)->beside);
     free(*engine);
     *engine = NULL;
 }
@@ -243,10 +253,68 @@ void ord_nemesis_leader_changed(struct ord_nemesis_engine *engine,
     }
 }
 
+/* ---- beside others ------------------------------------------------------- */
+
+/* Those in force; who does not run counts as down, whoever wanted it. */
+static struct ord_beside beside_now(const struct ord_nemesis_engine *engine)
+{
+    struct ord_nemesis_env *env = engine->config.env;
+    struct ord_beside beside = {.faults = engine->beside,
+                                .away_max = engine->config.away_max};
+
+    for (uint32_t i = 0; i < engine->count; i++) {
+        if (engine->instances[i].phase == IN_FORCE)
+            ord_beside_add(&beside, &engine->instances[i].fault);
+    }
+    beside.frozen = ord_env_actions(env)->paused(env);
+    beside.down = ord_all_nodes(env->node_count) & ~beside.frozen &
+                  ~ord_env_actions(env)->running(env);
+    return beside;
+}
+
+static bool is_excuse(const struct instance *it, uint32_t node, int64_t now_ns)
+{
+    return it->fault.ops->may_crash && ord_has_node(it->fault.nodes, node) &&
+           (it->phase == IN_FORCE || it->phase == OWED ||
+            (it->ended_ns > 0 && now_ns - it->ended_ns < EXCUSE_NS));
+}
+
+const struct ord_fault *
+ord_nemesis_node_ended(struct ord_nemesis_engine *engine, uint32_t node,
+                       int64_t now_ns)
+{
+    for (uint32_t i = engine->count; i > 0; i--) {
+        const struct instance *it = &engine->instances[i - 1];
+
+        if (!is_excuse(it, node, now_ns))
+            continue;
+        engine->fallen |= ord_one_node(node);
+        return &it->fault;
+    }
+    return NULL;
+}
+
+/* Starts those that a fault has made end and that none keeps from running. */
+static void raise_fallen(struct ord_nemesis_engine *engine)
+{
+    uint64_t nodes = engine->fallen;
+    struct ord_err one;
+
+    for (uint32_t i = 0; i < engine->count && nodes != 0; i++) {
+        const struct instance *it = &engine->instances[i];
+
+        if (it->phase == IN_FORCE && it->fault.ops->may_crash)
+            nodes &= ~it->fault.nodes;
+    }
+    if (nodes == 0)
+        return;
+    engine->fallen &= ~nodes;
+    note_err(engine, ord_env_start(engine->config.env, nodes, &one), &one);
+}
+
 /* ---- begin and end ------------------------------------------------------- */
 
-/* Everything up to the injection itself. */
-static int prepare(struct ord_nemesis_engine *engine, struct instance *it,
+static int resolve(struct ord_nemesis_engine *engine, struct instance *it,
                    struct ord_err *err)
 {
     if ((it->fault.needs_primary || it->is_fresh) &&
@@ -254,6 +322,13 @@ static int prepare(struct ord_nemesis_engine *engine, struct instance *it,
                           engine->config.env->node_count, engine->primary,
                           err) != ORD_OK)
         return err->rc;
+    return ORD_OK;
+}
+
+/* Everything else up to the injection itself. */
+static int prepare(struct ord_nemesis_engine *engine, struct instance *it,
+                   struct ord_err *err)
+{
     it->state = (struct ord_fault_state){
         .fault = &it->fault, .arena = &engine->arena, .step_ns = ORD_NEVER};
     /* What is not in the ledger must not be injected. */
@@ -310,16 +385,48 @@ static void fail_begin(struct ord_nemesis_engine *engine, struct instance *it,
     tell(engine, &event);
 }
 
+static void leave_out(struct ord_nemesis_engine *engine, struct instance *it,
+                      const char *why)
+{
+    const struct ord_nemesis_event event = {.kind = ORD_FAULT_NOT_BEGUN,
+                                            .fault = &it->fault,
+                                            .begin_ns = it->began_ns,
+                                            .done_ns = it->began_ns,
+                                            .error = why};
+    struct ord_err one;
+
+    it->phase = DONE;
+    engine->counts.not_begun++;
+    if (engine->config.ledger != NULL)
+        note_err(engine,
+                 ord_ledger_not_begun(engine->config.ledger,
+                                      run_time(engine, it->began_ns),
+                                      &it->fault, why, &one),
+                 &one);
+    tell(engine, &event);
+}
+
 static void begin(struct ord_nemesis_engine *engine, struct instance *it,
                   int64_t now_ns)
 {
+    struct ord_beside beside = beside_now(engine);
+    char why[ORD_WHY_NOT_SIZE];
     struct ord_nemesis_event event = {
         .kind = ORD_FAULT_BEGAN, .fault = &it->fault, .begin_ns = now_ns};
-    struct ord_err err, one;
+    struct ord_err err = {0}, one;
 
     it->began_ns = now_ns;
     it->begin_due_ns = ORD_NEVER;
-    if (prepare(engine, it, &err) != ORD_OK) {
+    if (it->fault.not_begun != NULL) {
+        leave_out(engine, it, it->fault.not_begun);
+        return;
+    }
+    if (resolve(engine, it, &err) == ORD_OK &&
+        !ord_may_begin(&it->fault, &beside, why)) {
+        leave_out(engine, it, why);
+        return;
+    }
+    if (err.rc != ORD_OK || prepare(engine, it, &err) != ORD_OK) {
         fail_begin(engine, it, false, &err);
         return;
     }
@@ -372,6 +479,7 @@ static int end(struct ord_nemesis_engine *engine, struct instance *it,
     engine->counts.held += event.held;
     event.error = rc == ORD_OK ? it->trouble : err->text;
     event.done_ns = clock_now(engine);
+    it->ended_ns = event.done_ns;
     tell(engine, &event);
     ord_buf_fini(&evidence);
     return rc;
@@ -422,6 +530,7 @@ int64_t ord_nemesis_step(struct ord_nemesis_engine *engine, int64_t now_ns)
     struct instance *it = first_due(engine, &due_ns);
 
     ORD_ASSERT(engine->is_started);
+    raise_fallen(engine);
     if (it == NULL || due_ns > now_ns)
         return due_ns;
     if (it->phase == PENDING)
@@ -434,36 +543,52 @@ int64_t ord_nemesis_step(struct ord_nemesis_engine *engine, int64_t now_ns)
     return due_ns;
 }
 
+/* Ends, or heals again, those that have such a grip on their nodes. */
+static void heal_grip(struct ord_nemesis_engine *engine, enum ord_grip grip,
+                      struct ord_err *first)
+{
+    for (uint32_t i = 0; i < engine->count; i++) {
+        struct instance *it = &engine->instances[i];
+        struct ord_err one;
+        int rc = ORD_OK;
+
+        if (it->phase != IN_FORCE && it->phase != OWED)
+            continue;
+        if (ord_fault_grip(&it->fault) != grip)
+            continue;
+        if (it->phase == IN_FORCE)
+            rc = end(engine, it, &one);
+        else
+            rc = heal(engine, it, &one);
+        if (rc != ORD_OK && first->rc == ORD_OK)
+            *first = one;
+    }
+}
+
 int ord_nemesis_heal_all(struct ord_nemesis_engine *engine, int64_t now_ns,
                          struct ord_err *err)
 {
+    static const enum ord_grip order[] = {ORD_GRIP_RUNS, ORD_GRIP_FROZEN,
+                                          ORD_GRIP_DOWN, ORD_GRIP_OUT};
+    struct ord_err first = {0};
     struct ord_err one;
-    int rc = ORD_OK;
 
     (void)now_ns;
     for (uint32_t i = 0; i < engine->count; i++) {
-        struct instance *it = &engine->instances[i];
-        int one_rc = ORD_OK;
-
-        if (it->phase == IN_FORCE)
-            one_rc = end(engine, it, &one);
-        else if (it->phase == OWED)
-            one_rc = heal(engine, it, &one);
-        else
-            it->phase = DONE;
-        if (one_rc != ORD_OK && rc == ORD_OK) {
-            rc = one_rc;
-            *err = one;
-        }
+        if (engine->instances[i].phase == PENDING ||
+            engine->instances[i].phase == TEMPLATE)
+            engine->instances[i].phase = DONE;
     }
-    if (ord_env_reset(engine->config.env, &one) != ORD_OK && rc == ORD_OK) {
-        rc = one.rc;
-        *err = one;
-    }
-    if (rc == ORD_OK && engine->first_err.rc != ORD_OK) {
-        *err = engine->first_err;
-        rc = err->rc;
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++)
+        heal_grip(engine, order[i], &first);
+    engine->fallen = 0;
+    if (ord_env_reset(engine->config.env, &one) != ORD_OK && first.rc == ORD_OK)
+        first = one;
+    if (first.rc == ORD_OK && engine->first_err.rc != ORD_OK) {
+        first = engine->first_err;
         engine->first_err.rc = ORD_OK; /* said once */
     }
-    return rc;
+    if (first.rc != ORD_OK)
+        *err = first;
+    return first.rc;
 }

@@ -4,7 +4,8 @@
  * it has noticed (who leads, how many operations are done) and sleeps itself.
  * Each fault is written to the ledger, then injected; when its time is over it
  * is asked whether it took hold, then healed.  What cannot be injected is
- * reported, healed at once, and the rest goes on.
+ * reported, healed at once, and the rest goes on.  What must not be in force
+ * beside what is (overlap.h) is not begun, and that is reported, too.
  */
 #ifndef ORD_NEMESIS_ENGINE_H
 #define ORD_NEMESIS_ENGINE_H
@@ -18,7 +19,8 @@ struct ord_nemesis_engine;
 enum ord_nemesis_event_kind {
     ORD_FAULT_BEGAN,
     ORD_FAULT_ENDED,
-    ORD_FAULT_FAILED, /* could not be injected; it has been healed */
+    ORD_FAULT_FAILED,    /* could not be injected; it has been healed */
+    ORD_FAULT_NOT_BEGUN, /* must not be in force beside others */
 };
 
 struct ord_nemesis_event { /* texts are lent for the call */
@@ -28,13 +30,15 @@ struct ord_nemesis_event { /* texts are lent for the call */
     int64_t done_ns;               /* when what this event reports was done */
     bool held;                     /* ENDED */
     const char *evidence;          /* ENDED: the measurement, one sentence */
-    const char *error; /* FAILED: why; ENDED: heal's trouble; NULL: none */
+    const char *error; /* FAILED, NOT_BEGUN: why; ENDED: heal's trouble; NULL:
+                          none */
 };
 
 struct ord_nemesis_config {
     const struct ord_fault_plan *plan; /* copied */
     struct ord_nemesis_env *env;       /* borrowed */
     struct ord_ledger *ledger;         /* borrowed; NULL: none */
+    uint32_t away_max;    /* nodes down, frozen or out at once; 0: any number */
     int64_t run_start_ns; /* CLOCK_MONOTONIC of the run's time 0, for the
                              ledger */
     /* What time it is after an action; NULL: ord_now_ns. */
@@ -64,13 +68,22 @@ void ord_nemesis_leader_changed(struct ord_nemesis_engine *engine,
  * of the entry is to come or in force, it is nothing. */
 void ord_nemesis_event_came(struct ord_nemesis_engine *engine, uint32_t entry,
                             uint32_t node, int64_t now_ns);
+/* A node's program ended though nobody had asked it to.  Returns the fault that
+ * explains it (one that may_crash, in force there or until just now): then the
+ * node is started again as soon as no such fault is in force there.  NULL: it
+ * has no excuse, and stays down until the final heal. */
+const struct ord_fault *
+ord_nemesis_node_ended(struct ord_nemesis_engine *engine, uint32_t node,
+                       int64_t now_ns);
 /* How many operations have completed, in all. */
 void ord_nemesis_ops_done(struct ord_nemesis_engine *engine, uint64_t count,
                           int64_t now_ns);
 
 /* Ends every fault in force, forgets those still to come, then resets every
- * link and makes every node run, whatever happened before.  Never stops early;
- * the first error is returned.  Idempotent. */
+ * link and makes every node run, whatever happened before.  What hampers nodes
+ * (links, disks, clocks) is healed before frozen nodes are thawed and those
+ * that are down are started.  Never stops early; the first error is returned;
+ * calling it again tries again what failed.  Idempotent. */
 int ord_nemesis_heal_all(struct ord_nemesis_engine *engine, int64_t now_ns,
                          struct ord_err *err);
 
@@ -79,6 +92,7 @@ struct ord_nemesis_counts {
     uint32_t begun;
     uint32_t held; /* of those that ended */
     uint32_t failed;
+    uint32_t not_begun;
     uint32_t in_force;
 };
 struct ord_nemesis_counts

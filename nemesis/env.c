@@ -89,6 +89,18 @@ uint64_t ord_env_frozen(const struct ord_nemesis_env *env)
     return claimed(env, false);
 }
 
+uint64_t ord_env_claimed_by(const struct ord_nemesis_env *env,
+                            uint32_t fault_id)
+{
+    uint64_t nodes = 0;
+
+    for (uint32_t i = 0; i < env->claim_count; i++) {
+        if (env->claims[i].fault_id == fault_id)
+            nodes |= env->claims[i].nodes;
+    }
+    return nodes;
+}
+
 static void drop_claims(struct ord_nemesis_env *env, uint32_t fault_id)
 {
     uint32_t kept = 0;
@@ -100,23 +112,42 @@ static void drop_claims(struct ord_nemesis_env *env, uint32_t fault_id)
     env->claim_count = kept;
 }
 
+/* Thaws those of these nodes that are frozen; who froze them has lost them. */
+static int thaw(struct ord_nemesis_env *env, uint64_t nodes,
+                struct ord_err *err)
+{
+    const struct ord_node_actions *actions = ord_env_actions(env);
+    uint64_t frozen = nodes & actions->paused(env);
+
+    for (uint32_t i = 0; i < env->claim_count; i++) {
+        if (!env->claims[i].is_down)
+            env->claims[i].nodes &= ~nodes;
+    }
+    return frozen == 0 ? ORD_OK : actions->resume(env, frozen, err);
+}
+
 int ord_env_claim(struct ord_nemesis_env *env, uint32_t fault_id, bool is_down,
                   uint64_t nodes, uint64_t *struck, struct ord_err *err)
 {
     const struct ord_node_actions *actions = ord_env_actions(env);
+    struct ord_err ignored;
 
     ORD_ASSERT((nodes & ~ord_all_nodes(env->node_count)) == 0);
     *struck = 0;
     if (env->claim_count >= ORD_CLAIMS_MAX)
         return ord_fail(err, ORD_ELIMIT, "more than %d faults in force",
                         ORD_CLAIMS_MAX);
+    if (!is_down)
+        nodes &= ~ord_env_down(env);
     env->claims[env->claim_count++] = (struct ord_claim){
         .fault_id = fault_id, .is_down = is_down, .nodes = nodes};
     *struck = nodes & (actions->running(env) | actions->paused(env));
     if (*struck == 0)
         return ORD_OK;
-    return is_down ? actions->kill(env, *struck, err)
-                   : actions->pause(env, *struck, err);
+    if (!is_down)
+        return actions->pause(env, *struck, err);
+    (void)thaw(env, nodes, &ignored); /* killing works on what stays frozen */
+    return actions->kill(env, *struck, err);
 }
 
 /* Notes the first of several errors. */
@@ -149,8 +180,6 @@ static int start_all(struct ord_nemesis_env *env, uint64_t nodes,
             rc = env->start_node(env->ctx, node, &one);
         if (rc != ORD_OK)
             rc = ord_wrap(&one, "n%u", node);
-        else if (ord_has_node(ord_env_frozen(env), node))
-            rc = actions->pause(env, ord_one_node(node), &one);
         note(rc, &one, &first, err);
     }
     return first;
@@ -168,6 +197,12 @@ int ord_env_release(struct ord_nemesis_env *env, uint32_t fault_id,
         return start_all(env, nodes & ~ord_env_down(env), err);
     thawed = nodes & actions->paused(env) & ~ord_env_frozen(env);
     return thawed == 0 ? ORD_OK : actions->resume(env, thawed, err);
+}
+
+int ord_env_start(struct ord_nemesis_env *env, uint64_t nodes,
+                  struct ord_err *err)
+{
+    return start_all(env, nodes & ~ord_env_down(env), err);
 }
 
 void ord_env_reset_clocks(struct ord_nemesis_env *env, uint64_t nodes)

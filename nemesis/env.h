@@ -2,8 +2,10 @@
  *
  * Belongs to the operator process.  Several faults may want the same node down
  * or frozen, so each lays a claim on it under its own number; a node is
- * started (or thawed) only when no claim keeps it down (or frozen).  Claims
- * are memory only: heal works without them, from the fault alone.
+ * started (or thawed) only when no claim keeps it down (or frozen).  A node
+ * that is down is not frozen, and a frozen one is thawed before it is killed:
+ * whoever froze it has lost it.  Claims are memory only: heal works without
+ * them, from the fault alone.
  */
 #ifndef ORD_NEMESIS_ENV_H
 #define ORD_NEMESIS_ENV_H
@@ -61,16 +63,23 @@ ord_env_actions(const struct ord_nemesis_env *env);
 uint64_t ord_env_down(const struct ord_nemesis_env *env);
 uint64_t ord_env_frozen(const struct ord_nemesis_env *env);
 
-/* Kills (or freezes) what runs of these nodes and claims them all.  The claim
- * is there even if the rest fails: heal is owed.  *struck: those that ran. */
+/* Those that this fault still has down or frozen. */
+uint64_t ord_env_claimed_by(const struct ord_nemesis_env *env,
+                            uint32_t fault_id);
+
+/* Kills (or freezes) what runs of these nodes and claims them all, but freezes
+ * none that is down.  The claim is there even if the rest fails: heal is owed.
+ * *struck: those that ran. */
 int ord_env_claim(struct ord_nemesis_env *env, uint32_t fault_id, bool is_down,
                   uint64_t nodes, uint64_t *struck, struct ord_err *err);
 /* Drops the fault's claim, then starts (is_down) or thaws those of `nodes` that
- * nobody else keeps; who is started while another fault wants it frozen is
- * frozen at once.  Thawing starts nobody: a node that crashed by itself stays
- * down.  Idempotent; never stops early: the first error is returned. */
+ * nobody else keeps.  Thawing starts nobody: a node that crashed by itself
+ * stays down.  Idempotent; never stops early: the first error is returned. */
 int ord_env_release(struct ord_nemesis_env *env, uint32_t fault_id,
                     bool is_down, uint64_t nodes, struct ord_err *err);
+/* Starts those of these nodes that are not alive and not wanted down. */
+int ord_env_start(struct ord_nemesis_env *env, uint64_t nodes,
+                  struct ord_err *err);
 /* Every clock of these nodes that is not the host's is set right. */
 void ord_env_reset_clocks(struct ord_nemesis_env *env, uint64_t nodes);
 /* Forgets all claims, sets clocks right, thaws and starts every node, clears

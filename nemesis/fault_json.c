@@ -75,6 +75,10 @@ void ord_fault_to_json(const struct ord_fault *fault, struct ord_buf *out)
         add_links(fault->links, out);
     ord_buf_text(out, ",\"what\":");
     ord_buf_json(out, ord_bytes_of(fault->what));
+    if (fault->not_begun != NULL) {
+        ord_buf_text(out, ",\"not_begun\":");
+        ord_buf_json(out, ord_bytes_of(fault->not_begun));
+    }
     ord_buf_char(out, '}');
 }
 
@@ -222,6 +226,10 @@ static bool read_texts(struct ord_json *in, struct ord_arena *arena,
         return false;
     if (ord_bytes_is(key, "seed"))
         return read_u64(text, &out->seed);
+    if (ord_bytes_is(key, "not_begun")) {
+        out->not_begun = text.at;
+        return true;
+    }
     (void)snprintf(out->what, sizeof out->what, "%s", text.at);
     return true;
 }
@@ -281,7 +289,8 @@ static bool read_member(struct ord_json *in, struct ord_arena *arena,
         return read_nodes(in, out);
     if (ord_bytes_is(key, "links"))
         return read_links(in, arena, out);
-    if (ord_bytes_is(key, "seed") || ord_bytes_is(key, "what"))
+    if (ord_bytes_is(key, "seed") || ord_bytes_is(key, "what") ||
+        ord_bytes_is(key, "not_begun"))
         return read_texts(in, arena, key, out);
     if (!ord_bytes_is(key, "ops_count"))
         return read_event(in, arena, key, out);

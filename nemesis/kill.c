@@ -63,6 +63,12 @@ static int kill_took_hold(struct ord_nemesis_env *env,
     return ORD_OK;
 }
 
+static enum ord_grip kill_grip(const struct ord_fault *fault)
+{
+    (void)fault;
+    return ORD_GRIP_DOWN;
+}
+
 static const struct ord_fault_spec kill_params[] = {
     ORD_WHO_PARAM,
     {NULL, NULL, NULL},
@@ -79,4 +85,5 @@ const struct ord_nemesis_ops ord_nemesis_kill = {
     .inject = kill_inject,
     .heal = kill_heal,
     .took_hold = kill_took_hold,
+    .grip = kill_grip,
 };

@@ -72,6 +72,18 @@ int ord_ledger_intent(struct ord_ledger *ledger, int64_t time_ns,
     return end_line(ledger, err);
 }
 
+int ord_ledger_not_begun(struct ord_ledger *ledger, int64_t time_ns,
+                         const struct ord_fault *fault, const char *why,
+                         struct ord_err *err)
+{
+    begin_line(ledger, "not-begun", time_ns);
+    ord_buf_text(&ledger->line, ",\"error\":");
+    ord_buf_json(&ledger->line, ord_bytes_of(why));
+    ord_buf_text(&ledger->line, ",\"fault\":");
+    ord_fault_to_json(fault, &ledger->line);
+    return end_line(ledger, err);
+}
+
 int ord_ledger_injected(struct ord_ledger *ledger, int64_t time_ns, uint32_t id,
                         struct ord_err *err)
 {
@@ -156,8 +168,8 @@ static bool read_line(struct ord_bytes text, struct line *out)
            out->event.at != NULL;
 }
 
-static int add_intent(const struct line *line, struct ord_arena *arena,
-                      struct ord_ledger_list *list, struct ord_err *err)
+static int add_fault(const struct line *line, struct ord_arena *arena,
+                     struct ord_ledger_list *list, struct ord_err *err)
 {
     struct ord_ledger_fault *fault;
 
@@ -177,7 +189,14 @@ static int add_intent(const struct line *line, struct ord_arena *arena,
     if (ord_fault_from_json(line->fault, arena, &fault->fault, err) != ORD_OK)
         return err->rc;
     list->count++;
-    return ORD_OK;
+    if (ord_bytes_is(line->event, "intent"))
+        return ORD_OK;
+    fault->healed_ns = line->time_ns; /* nothing is owed */
+    if (line->error.at != NULL)
+        fault->not_begun = ord_json_unescape(arena, line->error).at;
+    return fault->not_begun != NULL
+               ? ORD_OK
+               : ord_fail(err, ORD_EFORMAT, "expected an error");
 }
 
 static int apply(const struct line *line, struct ord_arena *arena,
@@ -186,8 +205,9 @@ static int apply(const struct line *line, struct ord_arena *arena,
     struct ord_ledger_fault *fault = NULL;
     const char *text = NULL;
 
-    if (ord_bytes_is(line->event, "intent"))
-        return add_intent(line, arena, list, err);
+    if (ord_bytes_is(line->event, "intent") ||
+        ord_bytes_is(line->event, "not-begun"))
+        return add_fault(line, arena, list, err);
     for (uint32_t i = list->count; i > 0 && fault == NULL; i--) {
         if (list->faults[i - 1].fault.id == line->id)
             fault = &list->faults[i - 1];

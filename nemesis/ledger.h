@@ -2,7 +2,8 @@
  *
  * Append-only JSON lines, each written whole before what it announces is done:
  * {"event":"intent","time_ns":N,"fault":{...}}, then with "id" injected (or
- * failed, with "error"), held (true or false, with "evidence"), healed.  It
+ * failed, with "error"), held (true or false, with "evidence"), healed.  A
+ * fault that was not begun has one line, not-begun, with fault and "error".  It
  * survives SIGKILL of the writer, not a power cut.  Times are since the start
  * of the run.
  */
@@ -30,6 +31,10 @@ int ord_ledger_held(struct ord_ledger *ledger, int64_t time_ns, uint32_t id,
 int ord_ledger_healed(struct ord_ledger *ledger, int64_t time_ns, uint32_t id,
                       struct ord_err *err);
 
+int ord_ledger_not_begun(struct ord_ledger *ledger, int64_t time_ns,
+                         const struct ord_fault *fault, const char *why,
+                         struct ord_err *err);
+
 /* What the ledger says of one fault. */
 struct ord_ledger_fault {
     struct ord_fault fault;
@@ -37,8 +42,9 @@ struct ord_ledger_fault {
     int64_t injected_ns; /* -1: not known to have been */
     int64_t healed_ns;   /* -1: still owed */
     bool is_held;
-    const char *evidence; /* "" if it was not asked */
-    const char *error;    /* of inject or heal; NULL: none */
+    const char *evidence;  /* "" if it was not asked */
+    const char *error;     /* of inject or heal; NULL: none */
+    const char *not_begun; /* why it never began; NULL: it did */
 };
 
 struct ord_ledger_list {

@@ -72,6 +72,14 @@ struct ord_nemesis_entry {
     uint32_t line;       /* of the campaign file, for errors */
 };
 
+/* What a fault in force does to its nodes. */
+enum ord_grip {
+    ORD_GRIP_RUNS,   /* they go on, hampered or not */
+    ORD_GRIP_DOWN,   /* nothing of them runs */
+    ORD_GRIP_FROZEN, /* they stand still */
+    ORD_GRIP_OUT,    /* they are no members of the cluster */
+};
+
 /* Directed links: is_set[from][to]. */
 struct ord_link_set {
     bool is_set[ORD_PORTS_MAX][ORD_PORTS_MAX];
@@ -101,6 +109,8 @@ struct ord_fault {
     uint64_t nodes;             /* bit i-1 is node i: whom it is about */
     struct ord_link_set *links; /* links it acts on; NULL: not about links */
     char what[160];             /* "isolate n1", for people */
+    const char *not_begun; /* the plan foresees that it must not begin, and says
+                              why (overlap.h); NULL: it does not */
 };
 
 struct ord_fault_plan { /* ordered by time, events last */
@@ -112,7 +122,8 @@ struct ord_plan_in {
     struct ord_arena *arena; /* owns all of the plan */
     uint64_t seed;
     uint32_t node_count;
-    int64_t time_ns; /* of the main phase: no fault begins after it */
+    int64_t time_ns;   /* of the main phase: no fault begins after it */
+    uint32_t away_max; /* nodes down, frozen or out at once; 0: any number */
 };
 
 /* One time at which an entry strikes; plan() makes its fault(s) of it. */
@@ -168,6 +179,22 @@ struct ord_nemesis_ops {
      * measurement that shows it. */
     int (*took_hold)(struct ord_nemesis_env *env, struct ord_fault_state *state,
                      bool *held, struct ord_buf *evidence, struct ord_err *err);
+
+    /* ---- beside other faults (overlap.h); all may be left out ---- */
+    enum ord_grip (*grip)(const struct ord_fault *fault); /* NULL: RUNS */
+    bool wants_running; /* does nothing to a node that is down or frozen */
+    /* Of faults with the same word only one may be in force at a node. */
+    const char *excludes;
+    /* A program that ends by itself while this is in force at its node, or just
+     * after, does so because of it; it is started again afterwards. */
+    bool may_crash;
+
+    /* ---- what it takes, besides a sandbox; may be left out ---- */
+    const char *needs; /* "/dev/fuse", one line */
+    /* Can it work on this machine, for this user? Asked before a run, outside
+     * of its sandbox; milliseconds.  entry NULL: with presets.  The error says
+     * what is missing and how to get it. */
+    int (*probe)(const struct ord_nemesis_entry *entry, struct ord_err *err);
 };
 
 /* All nemeses, NULL at the end; and by name (NULL: there is none). */
@@ -187,6 +214,9 @@ struct ord_fault *ord_plan_add(struct ord_fault_plan *out,
                                const struct ord_occasion *when,
                                const struct ord_plan_in *in,
                                struct ord_err *err);
+/* The probe of the entry's fault: ORD_OK if it has none. */
+int ord_nemesis_probe(const struct ord_nemesis_entry *entry,
+                      struct ord_err *err);
 /* One fault as a line for people: `1.200s +800ms partition isolate n2`. */
 void ord_fault_print(const struct ord_fault *fault, struct ord_buf *out);
 /* One fault as a JSON object without line break, for ledger and plan --json. */

@@ -45,7 +45,7 @@ static int pause_took_hold(struct ord_nemesis_env *env,
                            struct ord_buf *evidence, struct ord_err *err)
 {
     const struct paused *paused = state->before;
-    uint64_t left; /* without those that another fault killed meanwhile */
+    uint64_t left; /* without those that another fault thawed and killed */
 
     (void)err;
     if (paused == NULL || paused->ran == 0) {
@@ -53,13 +53,19 @@ static int pause_took_hold(struct ord_nemesis_env *env,
         ord_buf_text(evidence, "none of its nodes was running");
         return ORD_OK;
     }
-    left = paused->ran & ~ord_env_down(env);
+    left = paused->ran & ord_env_claimed_by(env, state->fault->id);
     *held = paused->was_stopped &&
             (left == 0 || ord_env_actions(env)->all_stopped(env, left));
     ord_print_nodes(paused->ran, evidence);
     ord_buf_text(evidence, *held ? ": every thread stopped from begin to end"
                                  : ": some thread was not stopped");
     return ORD_OK;
+}
+
+static enum ord_grip pause_grip(const struct ord_fault *fault)
+{
+    (void)fault;
+    return ORD_GRIP_FROZEN;
 }
 
 static const struct ord_fault_spec pause_params[] = {
@@ -78,4 +84,6 @@ const struct ord_nemesis_ops ord_nemesis_pause = {
     .inject = pause_inject,
     .heal = pause_heal,
     .took_hold = pause_took_hold,
+    .grip = pause_grip,
+    .wants_running = true,
 };

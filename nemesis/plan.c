@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "harness/base/clock.h"
+#include "nemesis/overlap.h"
 
 static int check_names(const struct ord_nemesis_entry *entry,
                        const struct ord_nemesis_ops *ops, struct ord_err *err)
@@ -284,7 +285,18 @@ int ord_fault_plan(const struct ord_nemesis_entry *entries, uint32_t count,
         qsort(out->faults, out->count, sizeof *out->faults, by_time);
     for (uint32_t i = 0; i < out->count; i++)
         out->faults[i].id = i + 1;
-    return ORD_OK;
+    return ord_plan_overlaps(out, in, err);
+}
+
+int ord_nemesis_probe(const struct ord_nemesis_entry *entry,
+                      struct ord_err *err)
+{
+    const struct ord_nemesis_ops *ops = ord_nemesis_find(entry->fault);
+
+    ORD_ASSERT(ops != NULL);
+    if (ops->probe == NULL || ops->probe(entry, err) == ORD_OK)
+        return ORD_OK;
+    return ord_wrap(err, "%s cannot work here", ops->name);
 }
 
 void ord_fault_print(const struct ord_fault *fault, struct ord_buf *out)
@@ -308,4 +320,6 @@ void ord_fault_print(const struct ord_fault *fault, struct ord_buf *out)
     else
         ord_buf_text(out, " until the end");
     ord_buf_printf(out, " %s %s", fault->ops->name, fault->what);
+    if (fault->not_begun != NULL)
+        ord_buf_printf(out, " (not begun: %s)", fault->not_begun);
 }

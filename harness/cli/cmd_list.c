@@ -6,11 +6,18 @@
 
 #include "checkers/lin.h"
 #include "harness/cli/cli.h"
+#include "harness/report/json_out.h"
+
+enum { OUTPUT_SIZE_MAX = 1 << 24 };
 
 static const char help[] =
     "ordeal list checkers|models|nemeses|workloads|targets\n"
+    "ordeal list nemeses --json\n"
     "ordeal list runs [FOLDER]\n"
-    "What can stand in a campaign, a line each; parameters below it.  Or the "
+    "What can stand in a campaign, a line each; parameters below it, and what "
+    "a "
+    "fault needs\nbesides a sandbox, and whether that is to be had here.  Or "
+    "the "
     "runs in a\nfolder (default: runs), the newest last, from its catalogue, "
     "which is brought up to\ndate first; `ordeal query FOLDER 'SQL'` asks it "
     "more.\n";
@@ -34,16 +41,69 @@ static void list_models(void)
         printf("%-18s %s\n", (*m)->name, (*m)->about);
 }
 
+/* Can it work here? If not, *why says so. */
+static bool is_available(const struct ord_nemesis_ops *ops, struct ord_err *why)
+{
+    return ops->probe == NULL || ops->probe(NULL, why) == ORD_OK;
+}
+
 static void list_nemeses(void)
 {
     for (const struct ord_nemesis_ops *const *n = ord_nemeses(); *n != NULL;
          n++) {
+        struct ord_err why = {0};
+
         printf("%-12s %s\n", (*n)->name, (*n)->about);
+        printf(
+            "    needs: %s%s%s\n",
+            (*n)->needs == NULL ? "nothing beyond the sandbox" : (*n)->needs,
+            is_available(*n, &why) ? "" : "; not to be had here: ", why.text);
         for (const struct ord_fault_spec *p = (*n)->params;
              p != NULL && p->name != NULL; p++)
             printf("    %-16s %s (default: %s)\n", p->name, p->about,
                    p->preset);
     }
+}
+
+static void put_nemesis(const struct ord_nemesis_ops *ops, struct ord_buf *out)
+{
+    struct ord_err why = {0};
+
+    ord_out_next(out);
+    ord_buf_char(out, '{');
+    ord_out_text(out, "name", ops->name);
+    ord_out_text(out, "about", ops->about);
+    ord_out_text(out, "needs", ops->needs);
+    ord_out_bool(out, "available", is_available(ops, &why));
+    ord_out_text(out, "why", why.rc == ORD_OK ? NULL : why.text);
+    ord_out_name(out, "params");
+    ord_buf_char(out, '[');
+    for (const struct ord_fault_spec *p = ops->params;
+         p != NULL && p->name != NULL; p++) {
+        ord_out_next(out);
+        ord_buf_char(out, '{');
+        ord_out_text(out, "name", p->name);
+        ord_out_text(out, "preset", p->preset);
+        ord_out_text(out, "about", p->about);
+        ord_buf_char(out, '}');
+    }
+    ord_buf_text(out, "]}");
+}
+
+static int list_nemeses_json(void)
+{
+    struct ord_buf out;
+    int code;
+
+    ord_buf_init(&out, OUTPUT_SIZE_MAX);
+    ord_buf_text(&out, "{\"ordeal\":1,\"kind\":\"nemeses\",\"nemeses\":[");
+    for (const struct ord_nemesis_ops *const *n = ord_nemeses(); *n != NULL;
+         n++)
+        put_nemesis(*n, &out);
+    ord_buf_text(&out, "]}\n");
+    code = ord_say(STDOUT_FILENO, &out);
+    ord_buf_fini(&out);
+    return code;
 }
 
 static void list_workloads(void)
@@ -123,8 +183,11 @@ static int list_runs(const char *folder)
 
 int ord_cmd_list(const struct ord_cli *cli)
 {
+    bool is_json = cli->argc == 3 && strcmp(cli->argv[1], "nemeses") == 0 &&
+                   strcmp(cli->argv[2], "--json") == 0;
     bool has_folder = cli->argc == 3 && strcmp(cli->argv[1], "runs") == 0;
-    const char *what = cli->argc == 2 || has_folder ? cli->argv[1] : "";
+    const char *what =
+        cli->argc == 2 || has_folder || is_json ? cli->argv[1] : "";
 
     if (strcmp(what, "--help") == 0)
         fputs(help, stdout);
@@ -132,6 +195,8 @@ int ord_cmd_list(const struct ord_cli *cli)
         list_checkers();
     else if (strcmp(what, "models") == 0)
         list_models();
+    else if (is_json)
+        return list_nemeses_json();
     else if (strcmp(what, "nemeses") == 0)
         list_nemeses();
     else if (strcmp(what, "workloads") == 0)

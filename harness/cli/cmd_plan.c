@@ -16,7 +16,11 @@ static const char help[] =
     "Prints, for each cell, its settings, the schedule of faults and the first "
     "N (8)\noperations of each worker.  The same seed prints the same bytes.  "
     "A time is when an\noperation is due at the earliest; what depends on the "
-    "run (who leads, when an event\ncomes) says so.\n";
+    "run (who leads, when an event\ncomes) says so.  A fault that must not "
+    "begin "
+    "beside another says why; one that cannot\nwork on this machine is named "
+    "on "
+    "standard error.\n";
 
 static int parse(const struct ord_cli *cli, struct ord_campaign_args *args,
                  uint64_t *ops, bool *is_json, bool *is_help)
@@ -78,6 +82,20 @@ static int print(const struct ord_campaign *campaign, uint32_t ops,
     return code;
 }
 
+/* To standard error: the plan itself is the same on every machine. */
+static void warn(const struct ord_campaign *campaign)
+{
+    for (uint32_t i = 0; i < campaign->cell_count; i++) {
+        const struct ord_cell *cell = &campaign->cells[i];
+        struct ord_err why = {0};
+
+        if (i > 0 && cell->entries == cell[-1].entries)
+            continue;
+        if (ord_cell_probe(cell, &why) != ORD_OK)
+            fprintf(stderr, "ordeal: %s\n", why.text);
+    }
+}
+
 int ord_cmd_plan(const struct ord_cli *cli)
 {
     struct ord_campaign_args args = {
@@ -104,6 +122,8 @@ int ord_cmd_plan(const struct ord_cli *cli)
         code = ord_complain(&err);
     else
         code = print(&campaign, (uint32_t)ops, is_json, &out, &err);
+    if (code == 0)
+        warn(&campaign);
     ord_buf_fini(&out);
     ord_arena_fini(&arena);
     return code;

@@ -77,7 +77,8 @@ struct ord_fault_result {
     int64_t end_ns;    /* ORD_NONE: it never ended, or never began */
     uint64_t nodes;    /* bit i-1 is node i; 0: all, or not known */
     bool held;
-    const char *evidence; /* the measurement that shows it; NULL: none */
+    const char *evidence;  /* the measurement that shows it; NULL: none */
+    const char *not_begun; /* why it was never tried; NULL: it was */
 };
 
 enum ord_problem_kind {

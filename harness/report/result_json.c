@@ -159,6 +159,8 @@ static void out_fault(struct ord_buf *out, const struct ord_fault_result *fault)
     ord_buf_char(out, ']');
     ord_out_bool(out, "held", fault->held);
     ord_out_text(out, "evidence", fault->evidence);
+    if (fault->not_begun != NULL)
+        ord_out_text(out, "not_begun", fault->not_begun);
     ord_buf_char(out, '}');
 }
 

@@ -294,6 +294,7 @@ static void get_faults(struct reader *in, const json_t *from,
             .nodes = get_nodes(in, at),
             .held = json_is_true(json_object_get(at, "held")),
             .evidence = get_text(in, at, "evidence"),
+            .not_begun = get_text(in, at, "not_begun"),
         };
         if (faults[i].fault == NULL || faults[i].what == NULL)
             bad(in, "faults", "a list with 'fault' and 'what' in each");

@@ -443,6 +443,7 @@ int ord_cell_faults(const struct ord_cell *cell, struct ord_arena *arena,
         .seed = cell->seed,
         .node_count = cell->node_count,
         .time_ns = cell->time_ns,
+        .away_max = cell->away_max,
     };
 
     uint32_t bad = 0;
@@ -452,6 +453,15 @@ int ord_cell_faults(const struct ord_cell *cell, struct ord_arena *arena,
     if (rc != ORD_OK && bad < cell->entry_count)
         return ord_wrap(err, "%s:%u", cell->path, cell->entries[bad].line);
     return rc;
+}
+
+int ord_cell_probe(const struct ord_cell *cell, struct ord_err *err)
+{
+    for (uint32_t i = 0; i < cell->entry_count; i++) {
+        if (ord_nemesis_probe(&cell->entries[i], err) != ORD_OK)
+            return ord_wrap(err, "%s:%u", cell->path, cell->entries[i].line);
+    }
+    return ORD_OK;
 }
 
 int ord_cell_workload(const struct ord_cell *cell, struct ord_arena *arena,

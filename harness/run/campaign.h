@@ -50,6 +50,7 @@ struct ord_cell {
     uint32_t param_count;
     const struct ord_nemesis_entry *entries;
     uint32_t entry_count;
+    uint32_t away_max; /* nodes down, frozen or out at once; 0: any number */
     struct ord_cell_check checks[ORD_CHECKS_MAX];
     uint32_t check_count;
     uint64_t steps_max; /* budget of each check */
@@ -96,6 +97,9 @@ bool ord_is_path_word(const char *text, const char *forbidden);
 /* The cell's schedule of faults, in the arena. */
 int ord_cell_faults(const struct ord_cell *cell, struct ord_arena *arena,
                     struct ord_fault_plan *out, struct ord_err *err);
+/* Can the cell's faults work on this machine? ORD_EDENIED and the like: path,
+ * line, fault, what is missing. */
+int ord_cell_probe(const struct ord_cell *cell, struct ord_err *err);
 /* The cell's workload.  done: operations each worker has done so far; NULL
  * before the run. */
 int ord_cell_workload(const struct ord_cell *cell, struct ord_arena *arena,

@@ -222,6 +222,7 @@ static void list_faults(const struct ord_cell_run *run, struct ord_arena *arena,
             .held = from->is_held,
             .evidence =
                 from->evidence[0] != '\0' ? from->evidence : from->error,
+            .not_begun = from->not_begun,
         };
     }
     out->faults = faults;

@@ -364,6 +364,8 @@ struct plain {
     uint64_t clients;
     uint64_t steps;
     uint64_t memory_mib;
+    uint64_t away_max;
+    bool keeps_majority;
     double rate;
 };
 
@@ -382,6 +384,8 @@ static int read_plain(const struct ord_yaml *map, bool is_cell,
         {"rate", ORD_YAML_REAL, &to->rate, 0, 10000000, false},
         {"steps", ORD_YAML_COUNT, &to->steps, 1, INT64_MAX, false},
         {"memory_mib", ORD_YAML_COUNT, &to->memory_mib, 1, 1 << 20, false},
+        {"away-max", ORD_YAML_COUNT, &to->away_max, 1, ORD_NODES_MAX, false},
+        {"keep-majority", ORD_YAML_BOOL, &to->keeps_majority, 0, 0, false},
         {"capture", ORD_YAML_BOOL, &cell->is_captured, 0, 0, false},
         /* Read elsewhere; here so that other keys are found to be wrong. */
         {"seeds", ORD_YAML_NODE, &to->ignored, 0, 0, false},
@@ -441,6 +445,26 @@ static int read_plain_sets(const struct ord_cell_source *source,
     return read_plain(&map, false, cell, to, err);
 }
 
+/* How many nodes may be down, frozen or removed at once. */
+static int read_away(const struct ord_cell_source *source,
+                     struct ord_cell *cell, const struct plain *from,
+                     struct ord_err *err)
+{
+    uint32_t minority = (cell->node_count - 1) / 2;
+
+    cell->away_max = (uint32_t)from->away_max;
+    if (!from->keeps_majority)
+        return ORD_OK;
+    if (minority == 0)
+        return ord_yaml_fail(source->cell, err,
+                             "keep-majority: of %u nodes none may be away; "
+                             "expected 3 nodes or more",
+                             cell->node_count);
+    if (cell->away_max == 0 || cell->away_max > minority)
+        cell->away_max = minority;
+    return ORD_OK;
+}
+
 static int read_keys(const struct ord_cell_source *source,
                      struct ord_cell *cell, struct plain *to,
                      struct ord_err *err)
@@ -465,7 +489,7 @@ static int read_keys(const struct ord_cell_source *source,
     cell->rate_per_s = to->rate;
     cell->steps_max = to->steps;
     cell->bytes_max = to->memory_mib << 20;
-    return ORD_OK;
+    return read_away(source, cell, to, err);
 }
 
 /* The cell's own client, its placeholders tried out. */

@@ -136,6 +136,11 @@ static void take_notice(struct conductor *c, const struct ord_notice *notice)
                           "fault %u (%s) could not be injected: %s",
                           notice->fault_id, notice->what, notice->text);
         break;
+    case ORD_NOTICE_FAULT_NOT_BEGUN:
+        break; /* in the ledger, and so in the result */
+    case ORD_NOTICE_NODE_FALLEN:
+        ord_facts_problem(c->facts, ORD_PROBLEM_NOTE, "%s", notice->text);
+        break;
     case ORD_NOTICE_NODE_ENDED:
         ord_facts_problem(c->facts, ORD_PROBLEM_LIVENESS, "%s", notice->text);
         break;

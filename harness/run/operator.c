@@ -270,6 +270,7 @@ static void on_fault(void *ctx, const struct ord_nemesis_event *event)
         [ORD_FAULT_BEGAN] = ORD_NOTICE_FAULT_BEGAN,
         [ORD_FAULT_ENDED] = ORD_NOTICE_FAULT_ENDED,
         [ORD_FAULT_FAILED] = ORD_NOTICE_FAULT_FAILED,
+        [ORD_FAULT_NOT_BEGUN] = ORD_NOTICE_FAULT_NOT_BEGUN,
     };
     struct ord_notice notice = {
         .kind = kinds[event->kind],
@@ -376,6 +377,7 @@ static void node_event(struct operator_state *op, const struct ord_event *event)
     struct ord_notice notice = {.kind = ORD_NOTICE_NODE_ENDED,
                                 .node = event->node,
                                 .time_ns = event->time_ns};
+    const struct ord_fault *because;
     char tail[LOG_TAIL_SIZE + 64];
     char how[64];
 
@@ -391,8 +393,17 @@ static void node_event(struct operator_state *op, const struct ord_event *event)
         return;
     describe_exit(&event->exit, how, sizeof how);
     log_tail(op, event->node, tail, sizeof tail);
-    snprintf(notice.text, sizeof notice.text, "node n%u %s by itself%s",
-             event->node, how, tail);
+    because = ord_nemesis_node_ended(op->engine, event->node, event->time_ns);
+    if (because != NULL) {
+        notice.kind = ORD_NOTICE_NODE_FALLEN;
+        snprintf(notice.text, sizeof notice.text,
+                 "node n%u %s under fault %u (%s %s)%s", event->node, how,
+                 because->id, because->ops->name, because->what, tail);
+        op->step_ns = 0; /* it may be started again at once */
+    } else {
+        snprintf(notice.text, sizeof notice.text, "node n%u %s by itself%s",
+                 event->node, how, tail);
+    }
     send_notice(op, &notice);
 }
 
@@ -486,6 +497,7 @@ static int set_up(struct operator_state *op, struct ord_err *err)
     struct ord_nemesis_config engine = {
         .plan = &plan,
         .env = &op->env,
+        .away_max = cell->away_max,
         .run_start_ns = config->run_start_ns,
         .on_event = on_fault,
         .ctx = op,

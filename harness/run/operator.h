@@ -32,7 +32,9 @@ enum ord_notice_kind {
     ORD_NOTICE_FAULT_BEGAN,
     ORD_NOTICE_FAULT_ENDED,
     ORD_NOTICE_FAULT_FAILED,
-    ORD_NOTICE_NODE_ENDED, /* by itself: no fault wanted it down */
+    ORD_NOTICE_FAULT_NOT_BEGUN,
+    ORD_NOTICE_NODE_ENDED,  /* by itself: no fault wanted it down */
+    ORD_NOTICE_NODE_FALLEN, /* because of a fault; it will be started again */
     ORD_NOTICE_LOG_FULL,
 };
 

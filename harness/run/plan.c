@@ -90,6 +90,9 @@ static void put_head_text(const struct ord_cell *cell, struct ord_buf *out)
     if (cell->rate_per_s > 0)
         ord_buf_printf(out, ", %g op/s", cell->rate_per_s);
     ord_buf_char(out, '\n');
+    if (cell->away_max > 0)
+        ord_buf_printf(out, "  at most %u nodes down, frozen or out at once\n",
+                       cell->away_max);
     for (uint32_t i = 0; i < cell->setting_count; i++)
         ord_buf_printf(out, "  %s = %s\n", cell->settings[i].name,
                        cell->settings[i].value);
@@ -157,6 +160,8 @@ static void put_head_json(const struct ord_cell *cell, struct ord_buf *out)
                    cell->client_count, (long long)cell->time_ns,
                    (long long)cell->timeout_ns, (long long)cell->settle_ns,
                    cell->rate_per_s);
+    if (cell->away_max > 0)
+        ord_buf_printf(out, ",\"away_max\":%u", cell->away_max);
     ord_buf_text(out, ",\"settings\":{");
     for (uint32_t i = 0; i < cell->setting_count; i++) {
         if (i > 0)

@@ -471,6 +471,22 @@ static void wait_for_something(struct suite *s)
     }
 }
 
+/* Better now than after ten minutes: can all faults work here? */
+static int probe_faults(const struct suite *s, struct ord_err *err)
+{
+    const struct ord_campaign *campaign = s->campaign;
+
+    for (uint32_t i = 0; i < campaign->cell_count; i++) {
+        const struct ord_cell *cell = &campaign->cells[i];
+
+        if (!is_of_shard(s, i) || (i > 0 && cell->entries == cell[-1].entries))
+            continue; /* only the seed differs */
+        if (ord_cell_probe(cell, err) != ORD_OK)
+            return err->rc;
+    }
+    return ORD_OK;
+}
+
 /* ---- the whole
  * ---------------------------------------------------------------------------
  */
@@ -623,6 +639,8 @@ int ord_suite_run(const struct ord_campaign *campaign,
     if (s->results == NULL)
         return ord_fail(err, ORD_ENOMEM, "%u cells", campaign->cell_count);
     rc = ord_sandbox_probe(err);
+    if (rc == ORD_OK)
+        rc = probe_faults(s, err);
     if (rc == ORD_OK)
         rc = make_dir(s, err);
     if (rc == ORD_OK && realpath(s->dir, s->home) == NULL)
