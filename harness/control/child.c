@@ -22,12 +22,13 @@
 #include "harness/base/clock.h"
 #include "harness/base/file.h"
 #include "harness/clock/clock.h"
+#include "harness/control/herd.h"
 #include "harness/control/proc.h"
 
 static const int64_t kill_timeout_ns = 2 * ORD_S;
 
 /* What the child was about to do when it failed. */
-enum step { STEP_FDS, STEP_NET, STEP_CWD, STEP_CLOCK, STEP_EXEC };
+enum step { STEP_FDS, STEP_NET, STEP_CWD, STEP_LIMITS, STEP_CLOCK, STEP_EXEC };
 
 struct report {
     enum step step;
@@ -66,6 +67,8 @@ static enum step become(const struct ord_child_spec *spec)
         return STEP_FDS;
     if (spec->cwd != NULL && chdir(spec->cwd) != 0)
         return STEP_CWD;
+    if (spec->soft_limits != NULL && !ord_limits_take(spec->soft_limits))
+        return STEP_LIMITS;
     if (spec->clock_socket != NULL && !ord_clock_filter(*spec->clock_socket))
         return STEP_CLOCK;
     /* exec takes pointers to writable strings for history's sake only. */
@@ -119,6 +122,8 @@ static int explain(const struct ord_child_spec *spec,
                               spec->cwd);
     case STEP_FDS:
         return ord_fail_errno(err, "descriptors of %s", spec->argv[0]);
+    case STEP_LIMITS:
+        return ord_fail_errno(err, "limits of %s", spec->argv[0]);
     case STEP_CLOCK:
         return ord_fail_errno(err, "the clock of %s", spec->argv[0]);
     case STEP_EXEC:

@@ -21,8 +21,9 @@ struct ord_child_spec {
     int out_fd;              /* borrowed; -1: /dev/null */
     int err_fd;              /* borrowed; -1: /dev/null */
     int net_fd;              /* a network namespace to enter; -1: ours */
-    const int *clock_socket; /* to the guard of its clock (harness/clock);
-                                NULL: it reads the host's */
+    const uint64_t *soft_limits; /* by enum ord_limit; NULL: ours */
+    const int *clock_socket;     /* to the guard of its clock (harness/clock);
+                                    NULL: it reads the host's */
 };
 
 struct ord_child {

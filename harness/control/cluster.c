@@ -117,6 +117,7 @@ static int fill(struct ord_cluster *cluster,
                                                        .pipe_fd = -1,
                                                        .guard = ORD_CHILD_NONE};
         cluster->clocks[i] = ORD_CLOCK_NONE;
+        cluster->burdens[i] = ord_burden_none();
         cluster->uplinks.port_fds[i] = cluster->uplinks.net_fds[i] = -1;
     }
     cluster->shared = mmap(NULL, shared_size(cluster), PROT_READ | PROT_WRITE,

@@ -41,6 +41,15 @@ struct ord_control_ops {
     int (*freeze)(struct ord_cluster *cluster, uint64_t nodes, bool freeze,
                   struct ord_err *err);
     bool (*all_stopped)(struct ord_cluster *cluster, uint64_t nodes);
+    /* Asks for a graceful end; then how far it is. */
+    bool (*stop_begin)(struct ord_cluster *cluster, uint32_t node);
+    bool (*stop_look)(struct ord_cluster *cluster, uint32_t node,
+                      struct ord_stop *out);
+    /* Puts cluster->burdens[node] in force, and looks at its processes; false:
+     * no answer. */
+    bool (*burden)(struct ord_cluster *cluster, uint32_t node);
+    bool (*survey)(struct ord_cluster *cluster, uint32_t node,
+                   struct ord_survey *out);
     /* Takes in what nodes report, through ord_cluster_note. */
     void (*pump)(struct ord_cluster *cluster);
     /* A network namespace for probes; -1: the caller's. */
@@ -65,6 +74,10 @@ struct ord_node_handle {
     struct ord_child guard; /* of its clock */
     int pipe_fd;    /* what the node still had to say when it was killed */
     bool is_ending; /* its main program's end is our doing */
+    bool has_ended; /* the main program has, by itself or at our request */
+    bool was_asked; /* the others, too */
+    struct ord_exit exit;
+    int64_t asked_ns, ended_ns;
 };
 
 struct ord_cluster {
@@ -91,6 +104,7 @@ struct ord_cluster {
     struct ord_uplinks uplinks;
     int switch_pidfd;
     struct ord_node_handle handles[ORD_PORTS_MAX];
+    struct ord_burden burdens[ORD_PORTS_MAX]; /* of the operator's, by node */
 };
 
 /* A node reported this. */

@@ -1,8 +1,6 @@
 /* init.c -- see init.h. */
 #include "harness/control/init.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -22,22 +20,34 @@
 #include "harness/base/clock.h"
 #include "harness/base/file.h"
 #include "harness/control/child.h"
+#include "harness/control/herd.h"
 #include "harness/control/proc.h"
+#include "harness/control/throttle.h"
 
 enum {
     DRAIN_MAX = 1 << 20,
     REAP_MAX = 4096,
-    PROCESSES_MAX = 1 << 16,
 };
 
-static const int64_t freeze_timeout_ns = 1800 * ORD_MS;
-static const int64_t freeze_retry_ns = 100 * ORD_MS;
+static const int64_t sample_every_ns = ORD_S;
+static const int64_t keep_every_ns = 20 * ORD_MS; /* limits */
+
+struct sample { /* of the processor time used */
+    int64_t at_ns;
+    int64_t cpu_ns;
+};
 
 struct init {
     const struct ord_init_config *config;
     struct ord_child main; /* reaped here, not through ord_child_wait */
     int signal_fd;
     bool log_is_full;
+    int64_t start_ns;
+    struct ord_throttle throttle;
+    struct ord_limiter limiter;
+    int64_t keep_ns;          /* when to look after limits next */
+    struct sample samples[2]; /* the older one first, some second apart */
+    struct sample before;     /* the throttle: how long, how much */
 };
 
 static void report(const struct init *init, struct ord_report *out)
@@ -86,6 +96,7 @@ static int start_main(struct init *init, struct ord_err *err)
         .net_fd = -1,
         .clock_socket =
             config->clock_socket >= 0 ? &config->clock_socket : NULL,
+        .soft_limits = config->burden->soft,
     };
     int rc;
 
@@ -169,97 +180,98 @@ static void reap(struct init *init)
     }
 }
 
-/* The state letter of a thread, from /proc/PID/task/TID/stat; 'X' if it is
- * gone. */
-static char thread_state(int task_dir, const char *tid)
+/* Asks the program to end.  A signal to who is stopped waits for its turn. */
+static void stop_main(struct init *init)
 {
-    char path[300];
-    char text[512];
-    const char *end;
-    ssize_t got;
-    int fd;
+    const struct ord_command *command = init->config->command;
+    const struct ord_child_spec spec = {
+        .argv = command->stop_argv,
+        .env = command->env,
+        .cwd = command->cwd,
+        .in_fd = -1,
+        .out_fd = init->config->pipe_fds[1],
+        .err_fd = init->config->pipe_fds[1],
+        .net_fd = -1,
+    };
+    struct ord_child child; /* reaped with all the others */
+    struct ord_err err;
 
-    (void)snprintf(path, sizeof path, "%s/stat", tid);
-    fd = openat(task_dir, path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return 'X';
-    got = read(fd, text, sizeof text - 1);
-    (void)close(fd);
-    if (got <= 0)
-        return 'X';
-    text[got] = '\0';
-    end = strrchr(text, ')'); /* the name before it may hold anything */
-    return (char)(end != NULL && end[1] == ' ' ? end[2] : 'R');
-}
-
-static bool process_is_stopped(const char *pid)
-{
-    char path[300];
-    const struct dirent *entry;
-    bool stopped = true;
-    DIR *dir;
-
-    (void)snprintf(path, sizeof path, "/proc/%s/task", pid);
-    dir = opendir(path);
-    if (dir == NULL)
-        return true; /* it has just ended */
-    while (stopped && (entry = readdir(dir)) != NULL) {
-        if (isdigit((unsigned char)entry->d_name[0]) &&
-            strchr("TtZX", thread_state(dirfd(dir), entry->d_name)) == NULL)
-            stopped = false;
+    if (init->main.pid <= 0)
+        return;
+    if (command->stop_argv == NULL) {
+        (void)kill(init->main.pid,
+                   command->stop_signal > 0 ? command->stop_signal : SIGTERM);
+    } else if (ord_child_spawn(&spec, &child, &err) != ORD_OK) {
+        (void)dprintf(init->config->log_fd, "[ordeal: stop: %s]\n", err.text);
+    } else {
+        (void)close(child.pidfd);
     }
-    (void)closedir(dir);
-    return stopped;
 }
 
-/* Is every thread of every process but us stopped? */
-static bool look(uint32_t *process_count)
+static void survey(struct init *init, struct ord_survey *out)
 {
-    DIR *dir = opendir("/proc");
-    const struct dirent *entry;
-    bool stopped = true;
+    const struct ord_throttle *throttle = &init->throttle;
+    int64_t now_ns = ord_now_ns();
 
-    *process_count = 0;
-    if (dir == NULL)
-        return false;
-    while ((entry = readdir(dir)) != NULL && *process_count < PROCESSES_MAX) {
-        if (!isdigit((unsigned char)entry->d_name[0]) ||
-            strcmp(entry->d_name, "1") == 0)
-            continue;
-        (*process_count)++;
-        stopped = stopped && process_is_stopped(entry->d_name);
+    ord_throttle_account(&init->throttle, now_ns);
+    *out = (struct ord_survey){
+        .alive_ns = now_ns - init->start_ns,
+        .cpu_ns = ord_herd_cpu_ns(),
+        .before_cpu_ns = init->before.cpu_ns,
+        .before_ns = init->before.at_ns,
+        .throttled_ns = throttle->on_ns,
+        .stopped_ns = throttle->stopped_ns,
+        .stops = throttle->stops,
+        .looks = throttle->looks,
+        .looks_stopped = throttle->looks_stopped,
+        .raised = init->limiter.raised,
+        .refused = init->limiter.refused,
+    };
+    out->throttled_cpu_ns = out->cpu_ns - throttle->cpu_begin_ns;
+    (void)ord_herd_look(&out->process_count);
+    ord_limiter_read(&init->limiter, out->limited, out->reached);
+}
+
+static void take_sample(struct init *init, int64_t now_ns)
+{
+    init->samples[0] = init->samples[1];
+    init->samples[1] =
+        (struct sample){.at_ns = now_ns, .cpu_ns = ord_herd_cpu_ns()};
+}
+
+static void take_burden(struct init *init, const struct ord_burden *burden)
+{
+    int64_t now_ns = ord_now_ns();
+    bool was_slow = init->throttle.share_ppm < ORD_SHARE_ALL;
+
+    if (!was_slow)
+        init->before = (struct sample){.at_ns = now_ns - init->samples[0].at_ns,
+                                       .cpu_ns = ord_herd_cpu_ns() -
+                                                 init->samples[0].cpu_ns};
+    ord_throttle_set(&init->throttle, burden->share_ppm, burden->period_ns,
+                     now_ns);
+    ord_limiter_set(&init->limiter, burden->soft);
+}
+
+/* What is to be done without being told; returns when it is due again. */
+static int64_t keep_up(struct init *init)
+{
+    int64_t now_ns = ord_now_ns();
+    int64_t next_ns;
+
+    ord_throttle_step(&init->throttle, now_ns);
+    if (now_ns >= init->samples[1].at_ns + sample_every_ns)
+        take_sample(init, now_ns);
+    next_ns = init->samples[1].at_ns + sample_every_ns;
+    if (init->throttle.next_ns < next_ns)
+        next_ns = init->throttle.next_ns;
+    if (ord_limiter_is_idle(&init->limiter))
+        return next_ns;
+    if (now_ns >= init->keep_ns) {
+        ord_limiter_keep(&init->limiter);
+        init->keep_ns = ord_now_ns() + keep_every_ns;
     }
-    (void)closedir(dir);
-    return stopped;
-}
-
-static void pause_ns(long time_ns)
-{
-    (void)ppoll(NULL, 0, &(struct timespec){.tv_nsec = time_ns}, NULL);
-}
-
-static bool freeze(uint32_t *process_count)
-{
-    int64_t start_ns = ord_now_ns();
-    int64_t retry_ns = start_ns + freeze_retry_ns;
-
-    (void)kill(-1, SIGSTOP);
-    while (!look(process_count)) {
-        int64_t now_ns = ord_now_ns();
-
-        if (now_ns - start_ns > freeze_timeout_ns)
-            return false;
-        /* A parent inside vfork() stops only after its child has moved on, and
-         * that is stopped: let all run for a moment, then try again. */
-        if (now_ns > retry_ns) {
-            (void)kill(-1, SIGCONT);
-            pause_ns(2 * ORD_MS);
-            retry_ns = now_ns + freeze_retry_ns;
-        }
-        (void)kill(-1, SIGSTOP); /* also those born meanwhile */
-        pause_ns(100 * ORD_US);
-    }
-    return true;
+    return init->keep_ns < next_ns ? init->keep_ns : next_ns;
 }
 
 /* False when the operator is gone. */
@@ -278,15 +290,29 @@ static bool obey(struct init *init)
             (void)kill(init->main.pid, SIGCONT);
         }
         return true;
+    case ORD_ORDER_STOP:
+        stop_main(init);
+        return true;
+    case ORD_ORDER_SIGNAL:
+        (void)kill(-1, SIGTERM);
+        return true;
     case ORD_ORDER_FREEZE:
-        answer.all_stopped = freeze(&answer.process_count);
+        ord_throttle_frozen(&init->throttle, true, ord_now_ns());
+        answer.all_stopped = ord_herd_freeze(&answer.process_count);
         break;
     case ORD_ORDER_THAW:
         (void)kill(-1, SIGCONT);
-        answer.all_stopped = look(&answer.process_count);
+        ord_throttle_frozen(&init->throttle, false, ord_now_ns());
+        answer.all_stopped = ord_herd_look(&answer.process_count);
         break;
     case ORD_ORDER_LOOK:
-        answer.all_stopped = look(&answer.process_count);
+        answer.all_stopped = ord_herd_look(&answer.process_count);
+        break;
+    case ORD_ORDER_BURDEN:
+        take_burden(init, &order.burden);
+        break;
+    case ORD_ORDER_SURVEY:
+        survey(init, &answer.survey);
         break;
     }
     report(init, &answer);
@@ -302,7 +328,15 @@ static void serve(struct init *init)
     };
 
     for (;;) {
-        if (poll(fds, 3, -1) < 0 && errno != EINTR)
+        int64_t left_ns = keep_up(init) - ord_now_ns();
+        struct timespec wait = {0};
+
+        if (left_ns > 0)
+            wait = (struct timespec){.tv_sec = left_ns / ORD_S,
+                                     .tv_nsec = left_ns % ORD_S};
+        for (size_t i = 0; i < 3; i++)
+            fds[i].revents = 0;
+        if (ppoll(fds, 3, &wait, NULL) < 0 && errno != EINTR)
             return;
         if (fds[2].revents & POLLIN)
             drain_log(init);
@@ -322,6 +356,10 @@ _Noreturn void ord_init_run(const struct ord_init_config *config)
                         config->pipe_fds[1], config->clock_socket};
     char name[16];
 
+    init.start_ns = ord_now_ns();
+    init.samples[0].at_ns = init.samples[1].at_ns = init.start_ns;
+    ord_throttle_init(&init.throttle);
+    ord_limiter_init(&init.limiter, config->burden->soft);
     ord_proc_reset_signals();
     ord_proc_die_with(config->parent_pidfd);
     ord_proc_close_others(keep, sizeof keep / sizeof *keep);
@@ -330,7 +368,9 @@ _Noreturn void ord_init_run(const struct ord_init_config *config)
     (void)start_main(&init, &started.err);
     report(&init, &started);
     /* We keep the pipe's writing end, so that it never reports an end. */
-    if (started.err.rc == ORD_OK)
+    if (started.err.rc == ORD_OK) {
+        take_burden(&init, config->burden);
         serve(&init);
+    }
     _exit(1);
 }

@@ -18,24 +18,30 @@ enum ord_order_kind {
     ORD_ORDER_FREEZE,
     ORD_ORDER_THAW,
     ORD_ORDER_LOOK, /* is everything stopped? */
+    ORD_ORDER_STOP, /* ask the program to end, as its command says; no answer */
+    ORD_ORDER_SIGNAL, /* SIGTERM to every process; no answer */
+    ORD_ORDER_BURDEN,
+    ORD_ORDER_SURVEY,
 };
 
 struct ord_order {
     enum ord_order_kind kind;
+    struct ord_burden burden; /* BURDEN */
 };
 
 enum ord_report_kind {
     ORD_REPORT_STARTED, /* err.rc tells how it went */
     ORD_REPORT_EXITED,
     ORD_REPORT_LOG_FULL,
-    ORD_REPORT_ANSWER, /* to freeze, thaw, look */
+    ORD_REPORT_ANSWER, /* to freeze, thaw, look, burden, survey */
 };
 
 struct ord_report {
     enum ord_report_kind kind;
-    bool all_stopped;       /* ANSWER */
-    uint32_t process_count; /* ANSWER */
-    struct ord_exit exit;   /* EXITED */
+    bool all_stopped;         /* ANSWER */
+    uint32_t process_count;   /* ANSWER */
+    struct ord_survey survey; /* ANSWER to survey */
+    struct ord_exit exit;     /* EXITED */
     int64_t time_ns;
     struct ord_err err; /* STARTED */
 };
@@ -44,6 +50,7 @@ struct ord_init_config {
     const char *name;       /* of the node */
     const char *hosts_path; /* goes over /etc/hosts */
     const struct ord_command *command;
+    const struct ord_burden *burden; /* from the start on */
     int parent_pidfd;
     int net_fd;
     int socket;

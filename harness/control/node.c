@@ -161,3 +161,89 @@ bool ord_nodes_all_stopped(struct ord_cluster *cluster, uint64_t nodes)
         return false;
     return cluster->ops->all_stopped(cluster, nodes);
 }
+
+/* ---- a graceful end -------------------------------------------------------
+ */
+
+int ord_node_stop_begin(struct ord_cluster *cluster, uint32_t node,
+                        struct ord_err *err)
+{
+    const char *name = ord_node_name(cluster, node);
+
+    cluster->ops->pump(cluster);
+    if (!is_alive(cluster, node))
+        return ord_fail(
+            err, ORD_EUSAGE, "%s is %s: it cannot be stopped", name,
+            ord_node_phase_name(ord_node_state(cluster, node).phase));
+    if (!cluster->ops->stop_begin(cluster, node))
+        return ord_fail(err, ORD_EIO, "%s: its init is gone", name);
+    return ORD_OK;
+}
+
+bool ord_node_is_stopping(const struct ord_cluster *cluster, uint32_t node)
+{
+    return is_alive(cluster, node) && cluster->handles[node].is_ending;
+}
+
+int ord_node_stop_look(struct ord_cluster *cluster, uint32_t node,
+                       struct ord_stop *out, struct ord_err *err)
+{
+    cluster->ops->pump(cluster);
+    if (!ord_node_is_stopping(cluster, node) ||
+        !cluster->ops->stop_look(cluster, node, out))
+        return ord_fail(err, ORD_ENOTFOUND, "%s is gone",
+                        ord_node_name(cluster, node));
+    return ORD_OK;
+}
+
+int ord_node_stop_end(struct ord_cluster *cluster, uint32_t node,
+                      struct ord_err *err)
+{
+    bool has_ended = cluster->handles[node].has_ended;
+
+    if (!ord_node_is_stopping(cluster, node))
+        return ORD_OK;
+    if (cluster->ops->destroy(cluster, ord_node_mask(node), err) != ORD_OK)
+        return ord_wrap(err, "stop %s", ord_node_name(cluster, node));
+    ord_node_set_phase(cluster, node,
+                       has_ended ? ORD_NODE_ABSENT : ORD_NODE_KILLED);
+    return ORD_OK;
+}
+
+/* ---- burdens --------------------------------------------------------------
+ */
+
+struct ord_burden ord_burden_none(void)
+{
+    struct ord_burden none = {.share_ppm = ORD_SHARE_ALL};
+
+    for (uint32_t i = 0; i < ORD_LIMITS; i++)
+        none.soft[i] = ORD_NO_LIMIT;
+    return none;
+}
+
+int ord_node_burden(struct ord_cluster *cluster, uint32_t node,
+                    const struct ord_burden *burden, struct ord_err *err)
+{
+    ORD_ASSERT(node >= 1);
+    ORD_ASSERT(node <= cluster->node_count);
+    cluster->ops->pump(cluster);
+    cluster->burdens[node] = *burden;
+    if (is_alive(cluster, node) && !cluster->ops->burden(cluster, node)) {
+        cluster->ops->pump(cluster); /* it may have died of something else */
+        if (is_alive(cluster, node))
+            return ord_fail(err, ORD_ETIMEOUT, "%s: no answer from its init",
+                            ord_node_name(cluster, node));
+    }
+    return ORD_OK;
+}
+
+int ord_node_survey(struct ord_cluster *cluster, uint32_t node,
+                    struct ord_survey *out, struct ord_err *err)
+{
+    cluster->ops->pump(cluster);
+    if (!is_alive(cluster, node) || !cluster->ops->survey(cluster, node, out))
+        return ord_fail(err, ORD_ENOTFOUND, "%s does not run",
+                        ord_node_name(cluster, node));
+    return ORD_OK;
+}

@@ -64,7 +64,7 @@ static void handle_close(struct ord_node_handle *handle)
     }
     ord_child_kill(&handle->guard);
     handle->pid = 0;
-    handle->is_ending = false;
+    handle->is_ending = handle->has_ended = handle->was_asked = false;
 }
 
 static bool has_node(uint64_t nodes, uint32_t node)
@@ -145,6 +145,9 @@ static void take_report(struct ord_cluster *cluster, uint32_t node,
         event.exit = report->exit;
         atomic_store(&cluster->shared[node].exit,
                      (uint32_t)report->exit.code << 1 | report->exit.is_signal);
+        cluster->handles[node].has_ended = true;
+        cluster->handles[node].exit = report->exit;
+        cluster->handles[node].ended_ns = report->time_ns;
         if (cluster->handles[node].is_ending)
             return;
         ord_node_set_phase(cluster, node, ORD_NODE_EXITED);
@@ -303,6 +306,7 @@ static int sandbox_start(struct ord_cluster *cluster, uint32_t node,
         .name = cluster->names[node],
         .hosts_path = hosts,
         .command = command,
+        .burden = &cluster->burdens[node],
         .net_fd = cluster->uplinks.net_fds[node],
         .clock_socket = -1,
         .pipe_fds = {-1, -1},
@@ -339,7 +343,7 @@ static int sandbox_start(struct ord_cluster *cluster, uint32_t node,
 static bool order(const struct ord_cluster *cluster, uint32_t node,
                   enum ord_order_kind kind)
 {
-    struct ord_order out = {.kind = kind};
+    struct ord_order out = {.kind = kind, .burden = cluster->burdens[node]};
 
     return send(cluster->handles[node].socket, &out, sizeof out,
                 MSG_NOSIGNAL) == (ssize_t)sizeof out;
@@ -406,6 +410,64 @@ static bool sandbox_all_stopped(struct ord_cluster *cluster, uint64_t nodes)
     return true;
 }
 
+static bool sandbox_stop_begin(struct ord_cluster *cluster, uint32_t node)
+{
+    struct ord_node_handle *handle = &cluster->handles[node];
+
+    handle->is_ending = true;
+    handle->asked_ns = ord_now_ns();
+    return order(cluster, node, ORD_ORDER_STOP);
+}
+
+static bool ask(struct ord_cluster *cluster, uint32_t node,
+                enum ord_order_kind kind, struct ord_report *answer)
+{
+    return cluster->handles[node].pid != 0 && order(cluster, node, kind) &&
+           await_report(cluster, node, ORD_REPORT_ANSWER,
+                        ord_now_ns() + answer_timeout_ns, answer);
+}
+
+static bool sandbox_stop_look(struct ord_cluster *cluster, uint32_t node,
+                              struct ord_stop *out)
+{
+    struct ord_node_handle *handle = &cluster->handles[node];
+    struct ord_report answer;
+
+    if (!ask(cluster, node, ORD_ORDER_LOOK, &answer))
+        return false;
+    *out = (struct ord_stop){
+        .has_ended = handle->has_ended,
+        .exit = handle->exit,
+        .took_ns = (handle->has_ended ? handle->ended_ns : ord_now_ns()) -
+                   handle->asked_ns,
+        .still_there = answer.process_count,
+    };
+    if (handle->has_ended && out->still_there > 0 && !handle->was_asked) {
+        handle->was_asked = true;
+        return order(cluster, node, ORD_ORDER_SIGNAL);
+    }
+    return true;
+}
+
+static bool sandbox_burden(struct ord_cluster *cluster, uint32_t node)
+{
+    struct ord_report answer;
+
+    return ask(cluster, node, ORD_ORDER_BURDEN, &answer);
+}
+
+static bool sandbox_survey(struct ord_cluster *cluster, uint32_t node,
+                           struct ord_survey *out)
+{
+    struct ord_report answer;
+
+    if (!ask(cluster, node, ORD_ORDER_SURVEY, &answer))
+        return false;
+    *out = answer.survey;
+    out->pid = cluster->handles[node].pid;
+    return true;
+}
+
 static int sandbox_net_fd(const struct ord_cluster *cluster, uint32_t node)
 {
     return node == 0 ? -1 : cluster->uplinks.net_fds[node];
@@ -420,6 +482,10 @@ const struct ord_control_ops ord_control_sandbox = {
     .destroy = sandbox_destroy,
     .freeze = sandbox_freeze,
     .all_stopped = sandbox_all_stopped,
+    .stop_begin = sandbox_stop_begin,
+    .stop_look = sandbox_stop_look,
+    .burden = sandbox_burden,
+    .survey = sandbox_survey,
     .pump = sandbox_pump,
     .net_fd = sandbox_net_fd,
 };
