@@ -32,6 +32,7 @@ int ord_cmd_query(const struct ord_cli *cli);
 int ord_cmd_import(const struct ord_cli *cli);
 int ord_cmd_export(const struct ord_cli *cli);
 int ord_cmd_generate(const struct ord_cli *cli);
+int ord_cmd_new_target(const struct ord_cli *cli);
 int ord_cmd_list(const struct ord_cli *cli);
 
 /* "ordeal run: ..." on stderr with a hint at --help; returns 64. */

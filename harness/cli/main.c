@@ -23,6 +23,8 @@ static const struct {
 } commands[] = {
     {"run", ord_cmd_run, "CAMPAIGN   put databases on trial, print verdicts"},
     {"plan", ord_cmd_plan, "CAMPAIGN  print what a run would do"},
+    {"new-target", ord_cmd_new_target,
+     "NAME  a folder for your database, which runs"},
     {"check", ord_cmd_check, "HISTORY  judge a recorded history"},
     {"verify", ord_cmd_verify, "HISTORY PROOF check a verdict's proof again"},
     {"show", ord_cmd_show, "HISTORY   page through a history"},

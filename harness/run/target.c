@@ -238,12 +238,18 @@ static int find_folder(const char *name_or_dir, const char *from_dir,
         rc = ord_path_join(path, base, name_or_dir, err);
     if (rc == ORD_OK)
         rc = ord_path_join(file, path, "target.yaml", err);
-    if (rc == ORD_OK && access(file, R_OK) != 0)
-        rc = ord_fail(err, ORD_ENOTFOUND,
-                      "target '%s': there is no readable %s (see `ordeal list "
-                      "targets`)",
-                      name_or_dir, file);
-    return rc;
+    if (rc != ORD_OK)
+        return rc;
+    if (access(file, R_OK) != 0)
+        return ord_fail(err, ORD_ENOTFOUND,
+                        "target '%s': there is no readable %s (see `ordeal "
+                        "list targets`)",
+                        name_or_dir, file);
+    /* Nodes and clients run elsewhere: {target} has to be good there, too. */
+    if (realpath(path, file) == NULL)
+        return ord_fail_errno(err, "target '%s': %s", name_or_dir, path);
+    memcpy(path, file, strlen(file) + 1);
+    return ORD_OK;
 }
 
 int ord_target_load(const char *name_or_dir, const char *from_dir,
