@@ -7,17 +7,25 @@
 #include "nemesis/env.h"
 #include "nemesis/params.h"
 
-/* ---- the parameters `links` and `nodes` of slow and flaky ---------------- */
+/* ---- which: the parameters of slow, flaky and packet --------------------- */
 
 #define ORD_LINKS_PARAMS                                                       \
     {"links", "nodes",                                                         \
      "all | nodes: between nodes | clients: between clients and nodes | "      \
      "node: all of one node | leader-follower: from the leader to one | "      \
-     "leader-followers: from the leader to each"},                             \
+     "leader-followers: from the leader to each | from-to | between: from-to " \
+     "both ways"},                                                             \
+        {"nodes", "random",                                                    \
+         "links=node: of whom; links=leader-follower: to whom; random, "       \
+         "leader or names as n1,n3"},                                          \
+        {"from", "all",                                                        \
+         "one way, from whom: all | nodes | clients | leader | random | "      \
+         "names, also several as leader,n3"},                                  \
+        {"to", "all", "one way, to whom: as from"},                            \
     {                                                                          \
-        "nodes", "random",                                                     \
-            "links=node: of whom; links=leader-follower: to whom; random, "    \
-            "leader or names as n1,n3"                                         \
+        "direction", "both",                                                   \
+            "links=node, clients: both | in: towards the nodes | out: away "   \
+            "from them"                                                        \
     }
 
 int ord_links_check(const struct ord_nemesis_ops *ops,
@@ -27,6 +35,8 @@ bool ord_links_need_primary(const struct ord_fault *fault);
 /* Sets links, nodes and what: "<how> between nodes". */
 int ord_links_resolve(struct ord_fault *fault, uint32_t node_count,
                       uint32_t primary, const char *how, struct ord_err *err);
+/* Of these links, only those that begin or end at one of `nodes`. */
+void ord_links_narrow(struct ord_fault *fault, uint64_t nodes);
 
 /* ---- on the wire --------------------------------------------------------- */
 

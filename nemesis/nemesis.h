@@ -17,7 +17,7 @@
 #include "harness/base/rng.h"
 #include "histories/op.h"
 
-enum { ORD_FAULT_PARAMS_MAX = 16, ORD_PLAN_MAX = 4096 };
+enum { ORD_FAULT_PARAMS_MAX = 24, ORD_PLAN_MAX = 4096 };
 
 struct ord_fault;
 struct ord_fault_plan;

@@ -124,6 +124,39 @@ int ord_parse_rate(const char *name, const char *text, uint64_t *bit_s,
                     name, text);
 }
 
+int ord_parse_size(const char *name, const char *text, uint64_t *bytes,
+                   struct ord_err *err)
+{
+    static const struct {
+        const char *unit;
+        double factor;
+    } units[] = {{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1024}, {"GB", 1e9},
+                 {"MB", 1e6},      {"kB", 1e3},      {"B", 1},      {"", 1}};
+    size_t size = strlen(text);
+
+    for (uint32_t i = 0; i < sizeof units / sizeof *units; i++) {
+        size_t unit_size = strlen(units[i].unit);
+        struct ord_json json = {.at = text};
+        double value;
+
+        if (size <= unit_size ||
+            memcmp(text + size - unit_size, units[i].unit, unit_size) != 0)
+            continue;
+        json.end = text + size - unit_size;
+        if (!ord_json_real(&json, &value) || !ord_json_done(&json))
+            break;
+        value *= units[i].factor;
+        if (value < 0 || value > 1e12)
+            break;
+        *bytes = (uint64_t)value;
+        return ORD_OK;
+    }
+    return ord_fail(err, ORD_EUSAGE,
+                    "%s: %s: expected 0 or a size up to 1000GB, as 1500 or "
+                    "64KiB",
+                    name, text);
+}
+
 /* One name, "n1" to "n64"; 0 if it is none of this cluster's. */
 static uint32_t node_of(struct ord_bytes name, uint32_t node_count)
 {

@@ -23,6 +23,9 @@ int ord_parse_ppm(const char *name, const char *text, uint32_t *ppm,
 int ord_parse_rate(const char *name, const char *text, uint64_t *bit_s,
                    struct ord_err *err); /* "10Mbit", "0": none */
 
+int ord_parse_size(const char *name, const char *text, uint64_t *bytes,
+                   struct ord_err *err); /* "1500", "64KiB", up to 1 TB */
+
 /* Whom a fault is about: names, or a way to choose. */
 enum ord_pick {
     ORD_PICK_RANDOM,

@@ -7,11 +7,11 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "nemesis/links.h"
 #include "nemesis/registry.h"
+#include "nemesis/swizzle.h"
 
 enum shape {
     ISOLATE_ONE,
@@ -134,66 +134,6 @@ static bool partition_needs_primary(const struct ord_fault *fault)
                "leader") == 0;
 }
 
-/* ---- swizzle: cut some nodes one by one, heal in another order ----------- */
-
-static int compare_times(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
-static void sorted_times(struct ord_rng *rng, int64_t low, int64_t high,
-                         int64_t *out, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++)
-        out[i] = ord_rng_range(rng, low, high);
-    qsort(out, count, sizeof *out, compare_times);
-}
-
-static int swizzle_plan(const struct ord_nemesis_entry *entry,
-                        const struct ord_occasion *when,
-                        const struct ord_plan_in *in,
-                        struct ord_fault_plan *out, struct ord_err *err)
-{
-    struct ord_rng rng = ord_rng_stream(when->seed, "swizzle", 0);
-    uint32_t count = (uint32_t)ord_rng_range(&rng, 2, in->node_count);
-    int64_t half_ns = when->duration_ns / 2;
-    int64_t cuts[ORD_NODES_MAX];
-    int64_t heals[ORD_NODES_MAX];
-    uint32_t order[ORD_NODES_MAX];
-    bool is_same = true;
-
-    sorted_times(&rng, 0, half_ns, cuts, count);
-    sorted_times(&rng, half_ns, when->duration_ns, heals, count);
-    for (uint32_t i = 0; i < count; i++)
-        order[i] = i;
-    ord_rng_shuffle(&rng, order, count);
-    for (uint32_t i = 0; i < count; i++)
-        is_same = is_same && order[i] == i;
-    if (is_same) { /* the order of the cuts would be that of the heals */
-        order[0] = 1;
-        order[1] = 0;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        struct ord_occasion part = *when;
-        struct ord_fault *fault;
-
-        part.at_ns += cuts[i];
-        part.duration_ns = heals[order[i]] - cuts[i];
-        if (part.duration_ns < 1)
-            part.duration_ns = 1; /* 0 would be for ever */
-        if (entry->trigger == ORD_AT_TIME && part.at_ns >= in->time_ns)
-            break;
-        fault = ord_plan_add(out, entry, &part, in, err);
-        if (fault == NULL)
-            return err->rc;
-        fault->part = i;
-        fault->part_count = count;
-    }
-    return ORD_OK;
-}
-
 static int partition_plan(const struct ord_nemesis_entry *entry,
                           const struct ord_occasion *when,
                           const struct ord_plan_in *in,
@@ -202,7 +142,7 @@ static int partition_plan(const struct ord_nemesis_entry *entry,
     if (strcmp(ord_fault_param(&ord_nemesis_partition, entry->params,
                                entry->param_count, "shape"),
                "swizzle") == 0)
-        return swizzle_plan(entry, when, in, out, err);
+        return ord_swizzle_plan(entry, when, in, out, err);
     return ord_plan_add(out, entry, when, in, err) == NULL ? err->rc : ORD_OK;
 }
 
@@ -339,7 +279,7 @@ static void cut_side(struct ord_fault *fault, const struct cut *cut,
     if (cut->shape == RANDOM_HALVES)
         side = first_of(order, node_count, 0, node_count / 2);
     if (cut->shape == SWIZZLE)
-        side = ord_one_node(order[fault->part % node_count]);
+        side = ord_swizzle_node(fault, node_count);
     fault->nodes = side;
     if (cut->shape == CLIENTS) {
         cut_clients_off(fault->links, side, true, true);

@@ -7,6 +7,7 @@
 extern const struct ord_nemesis_ops ord_nemesis_partition;
 extern const struct ord_nemesis_ops ord_nemesis_slow;
 extern const struct ord_nemesis_ops ord_nemesis_flaky;
+extern const struct ord_nemesis_ops ord_nemesis_packet;
 extern const struct ord_nemesis_ops ord_nemesis_kill;
 extern const struct ord_nemesis_ops ord_nemesis_pause;
 extern const struct ord_nemesis_ops ord_nemesis_clock;

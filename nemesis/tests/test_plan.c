@@ -33,6 +33,11 @@ static const char *const every_kind[] = {
     "partition shape=swizzle every=100-500 for=1000-2000",
     "slow links=leader-follower delay=5ms jitter=1ms at=1 for=900",
     "flaky loss=1% duplicate=0.5 reorder=3% rate=10Mbit links=all",
+    "packet delay=5ms jitter=3ms loss=2% burst=4 at=100 for=900",
+    "packet clog=yes reset=all bytes=64KiB from=leader to=random at=7",
+    "packet corrupt=1% corrupt-undetected=1% who=rolling at=5 for=900",
+    "packet rate=1Mbit clog=yes reset=1% swizzle=mixed links=all "
+    "every=500-900 for=900",
     "kill who=minority every=500-900 for=100-300",
     "kill who=rolling every=500 for=1200",
     "pause who=leader on=ops:500 for=800",
@@ -200,6 +205,23 @@ ParameterizedTestParameters(plan, links)
          "slower from n2 to n1 n3"},
         {"flaky loss=5% links=node nodes=leader", 2, 1, "c>n1 n1>c n1>n2 n2>n1",
          "lose 5% of packets on all links of n1"},
+        {"slow links=node nodes=n2 direction=in", 3, 0, "c>n2 n1>n2 n3>n2",
+         "on all links of n2, inwards"},
+        {"slow links=clients direction=out", 2, 0, "n1>c n2>c",
+         "between clients and nodes, outwards"},
+        {"packet clog=yes from=n1 to=n2", 3, 0, "n1>n2", "clog from n1 to n2"},
+        {"packet reset=all links=between from=n1 to=n2,clients", 3, 0,
+         "c>n1 n1>c n1>n2 n2>n1",
+         "reset all connections between n1 and clients n2"},
+        {"packet bytes=64KiB to=n2", 3, 0, "c>n2 n1>n2 n3>n2",
+         "nothing after 65536 bytes from all to n2"},
+        {"packet loss=5% burst=8 from=leader to=nodes", 3, 2, "n2>n1 n2>n3",
+         "lose 5%, 8 in a row from n2 to all nodes"},
+        {"packet delay=10ms jitter=5ms rate=1Mbit who=n2", 3, 0,
+         "n1>n2 n2>n1 n2>n3 n3>n2",
+         "delay 10ms to 15ms, at most 1 Mbit/s between nodes, those of n2"},
+        {"packet reset=2% links=clients direction=in who=leader", 3, 3, "c>n3",
+         "reset 2% between clients and nodes, inwards, those of n3"},
     };
     return cr_make_param_array(struct link_row, rows,
                                sizeof rows / sizeof *rows);
@@ -297,6 +319,37 @@ Test(plan, swizzle_cuts_one_by_one_and_heals_in_another_order)
     }
 }
 
+Test(plan, a_mixed_swizzle_of_packets_does_one_thing_to_each_node)
+{
+    uint64_t clogs = 0, losses = 0;
+
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        struct ord_fault_plan plan =
+            plan_of(&arena,
+                    "packet clog=yes loss=5% swizzle=mixed links=all at=10 "
+                    "for=900",
+                    4, seed);
+
+        cr_assert(plan.count >= 2 && plan.count <= 4);
+        for (uint32_t i = 0; i < plan.count; i++) {
+            const struct ord_fault *fault = &plan.faults[i];
+            bool is_clog = strstr(fault->what, "clog") != NULL;
+            uint32_t node = ord_first_node(fault->nodes);
+
+            cr_assert_eq(__builtin_popcountll(fault->nodes), 1);
+            cr_assert_neq(is_clog, strstr(fault->what, "lose") != NULL);
+            clogs += is_clog;
+            losses += !is_clog;
+            for (uint32_t a = 0; a <= 4; a++) {
+                for (uint32_t b = 0; b <= 4; b++)
+                    cr_assert_eq(fault->links->is_set[a][b],
+                                 a != b && (a == node || b == node));
+            }
+        }
+    }
+    cr_expect(clogs > 20 && losses > 20);
+}
+
 Test(plan, rolling_takes_each_node_once_and_one_at_a_time)
 {
     struct ord_fault_plan plan =
@@ -349,7 +402,7 @@ struct error_row {
 ParameterizedTestParameters(plan, errors)
 {
     static struct error_row rows[] = {
-        {"earthquake", 3, "expected one of: partition slow flaky kill pause"},
+        {"earthquake", 3, "expected one of: partition slow flaky packet kill"},
         {"kill whom=n1", 3, "whom: no such parameter; expected one of: who"},
         {"partition shape=square", 3,
          "majorities-ring one-way clients swizzle"},
@@ -378,6 +431,22 @@ ParameterizedTestParameters(plan, errors)
         {"flaky loss=nan", 3, "0% to 100%"},
         {"flaky rate=fast", 3, "as 10Mbit"},
         {"flaky rate=10", 3, "as 10Mbit"},
+        {"packet", 3, "at least one of: delay jitter loss"},
+        {"packet bytes=0 clog=no reset=0", 3, "at least one of"},
+        {"packet loss=5% burst=2000", 3, "up to 1000"},
+        {"packet burst=5 delay=1ms", 3, "only with loss"},
+        {"packet bytes=64kb", 3, "as 1500 or 64KiB"},
+        {"packet bytes=-5", 3, "as 1500 or 64KiB"},
+        {"packet reset=some", 3, "expected all, or a probability"},
+        {"packet clog=maybe", 3, "expected one of: no yes"},
+        {"packet clog=yes swizzle=yes", 3, "needs `for`"},
+        {"packet clog=yes swizzle=yes who=n1 for=5", 3, "one of the two"},
+        {"packet clog=yes links=node who=n1", 3, "not with swizzle or who"},
+        {"packet clog=yes from=n4", 3, "n1 to n3"},
+        {"packet clog=yes from=n1 to=n1", 3, "two that differ"},
+        {"packet clog=yes links=nodes from=n1", 3, "from-to or between"},
+        {"packet clog=yes direction=in", 3, "links: node or clients"},
+        {"packet reorder=5% reorder-by=0ms", 3, "above zero"},
         {"kill who=everybody", 3, "expected one, minority"},
         {"kill who=minority", 2, "3 nodes"},
         {"kill who=rolling", 3, "needs `for`"},
