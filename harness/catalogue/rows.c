@@ -96,10 +96,20 @@ static void put_fault(struct rows *rows, const char *dir,
 {
     put(rows,
         "insert into faults values (?, ?, ?, ?, ?, nullif(?, -1), nullif(?, "
-        "-1), ?, ?)",
-        "ssissiiis", rows->run, dir, (int64_t)fault->id, fault->fault,
-        fault->what, fault->begin_ns, fault->end_ns, (int64_t)fault->held,
-        fault->evidence);
+        "-1), nullif(?, -1), ?, ?, ?, ?)",
+        "ssissiiiissi", rows->run, dir, (int64_t)fault->id, fault->fault,
+        fault->what, fault->begin_ns, fault->injected_ns, fault->end_ns,
+        (int64_t)fault->held, fault->evidence, fault->not_begun,
+        (int64_t)fault->ops);
+}
+
+static void put_kind(struct rows *rows, const char *dir,
+                     const struct ord_fault_kind *kind)
+{
+    put(rows, "insert into fault_kinds values (?, ?, ?, ?, ?, ?, ?, ?)",
+        "sssiiiii", rows->run, dir, kind->fault, (int64_t)kind->asked,
+        (int64_t)kind->tried, (int64_t)kind->held, (int64_t)kind->not_begun,
+        (int64_t)kind->ops);
 }
 
 static void put_cell(struct rows *rows, const struct ord_cell_result *cell)
@@ -108,14 +118,15 @@ static void put_cell(struct rows *rows, const struct ord_cell_result *cell)
 
     put(rows,
         "insert into cells values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-        "?, ?, ?, ?)",
-        "ssssssiiissiiiiiir", rows->run, dir, cell->cell, cell->about,
+        "?, ?, ?, ?, ?, ?, ?)",
+        "ssssssiiissiiiiiiiiir", rows->run, dir, cell->cell, cell->about,
         cell->target, cell->workload, (int64_t)cell->seed, (int64_t)cell->nodes,
         (int64_t)cell->clients, ord_cell_verdict_name(cell->verdict),
         cell->reason, (int64_t)cell->ops.invoked, (int64_t)cell->ops.ok,
         (int64_t)cell->ops.fail, (int64_t)cell->ops.info,
         (int64_t)cell->faults_planned, (int64_t)ord_faults_held(cell),
-        cell->phases.total_ms);
+        (int64_t)ord_faults_not_begun(cell), (int64_t)cell->ops_main,
+        (int64_t)cell->ops_met, cell->phases.total_ms);
     for (uint32_t i = 0; i < cell->setting_count; i++)
         put(rows, "insert into settings values (?, ?, ?, ?)", "ssss", rows->run,
             dir, cell->settings[i].name, cell->settings[i].value);
@@ -123,6 +134,8 @@ static void put_cell(struct rows *rows, const struct ord_cell_result *cell)
         put_check(rows, dir, &cell->checks[i]);
     for (uint32_t i = 0; i < cell->fault_count; i++)
         put_fault(rows, dir, &cell->faults[i]);
+    for (uint32_t i = 0; i < cell->kind_count; i++)
+        put_kind(rows, dir, &cell->kinds[i]);
 }
 
 static void delete_rows(struct rows *rows)
@@ -134,6 +147,7 @@ static void delete_rows(struct rows *rows)
         "delete from anomalies where run = ?",
         "delete from stats where run = ?",
         "delete from faults where run = ?",
+        "delete from fault_kinds where run = ?",
         "delete from settings where run = ?",
     };
 

@@ -8,7 +8,8 @@ static const char schema[] =
     "create table cells(run text, dir text, cell text, about text, target "
     "text, workload text, seed integer, nodes integer, clients integer, "
     "verdict text, reason text, invoked integer, ok integer, fail integer, "
-    "info integer, faults integer, faults_held integer, total_ms real);"
+    "info integer, faults integer, faults_held integer, faults_not_begun "
+    "integer, ops_main integer, ops_met integer, total_ms real);"
     "create index cells_run on cells(run);"
     "create table checks(run text, dir text, checker text, model text, "
     "expected text, verdict text, why text, key text, violations integer);"
@@ -20,12 +21,17 @@ static const char schema[] =
     "real);"
     "create index stats_run on stats(run);"
     "create table faults(run text, dir text, id integer, fault text, what "
-    "text, begin_ns integer, end_ns integer, held integer, evidence text);"
+    "text, begin_ns integer, injected_ns integer, end_ns integer, held "
+    "integer, "
+    "evidence text, not_begun text, ops_met integer);"
     "create index faults_run on faults(run);"
+    "create table fault_kinds(run text, dir text, fault text, asked integer, "
+    "tried integer, held integer, not_begun integer, ops_met integer);"
+    "create index fault_kinds_run on fault_kinds(run);"
     "create table settings(run text, dir text, name text, value text);"
     "create index settings_run on settings(run);"
-    "pragma user_version = 1;";
-_Static_assert(ORD_CATALOGUE_VERSION == 1, "the pragma above says it, too");
+    "pragma user_version = 2;";
+_Static_assert(ORD_CATALOGUE_VERSION == 2, "the pragma above says it, too");
 
 int ord_catalogue_fail(sqlite3 *db, struct ord_err *err)
 {

@@ -109,6 +109,9 @@ static void put_about(struct page *page)
     if (cell->faults_planned > 0)
         ord_buf_printf(page->out, DOT "%u of %u faults took hold",
                        ord_faults_held(cell), cell->faults_planned);
+    if (cell->faults_planned > 0 && cell->ops_main > 0)
+        ord_buf_printf(page->out, ", met by %u%% of operations",
+                       ord_met_percent(cell->ops_met, cell->ops_main));
     raw(page, "</p>");
 }
 
@@ -363,16 +366,45 @@ static void put_checks(struct page *page)
     raw(page, "</table></div></section>\n");
 }
 
+static void put_kinds(struct page *page)
+{
+    const struct ord_cell_result *cell = page->cell;
+
+    if (cell->kind_count == 0)
+        return;
+    raw(page, "<div class=\"scroll\"><table><tr><th>fault</th>"
+              "<th class=\"num\">asked for</th><th class=\"num\">tried</th>"
+              "<th class=\"num\">took hold</th><th class=\"num\">not begun"
+              "</th><th class=\"num\">operations that met one</th></tr>");
+    for (uint32_t i = 0; i < cell->kind_count; i++) {
+        const struct ord_fault_kind *kind = &cell->kinds[i];
+
+        raw(page, "<tr><td>");
+        text(page, kind->fault);
+        ord_buf_printf(page->out,
+                       "</td><td class=\"num\">%u</td><td class=\"num\">%u"
+                       "</td><td class=\"num\">%u</td><td class=\"num\">%u"
+                       "</td><td class=\"num\">%llu (%u%%)</td></tr>",
+                       kind->asked, kind->tried, kind->held, kind->not_begun,
+                       (unsigned long long)kind->ops,
+                       ord_met_percent(kind->ops, cell->ops_main));
+    }
+    raw(page, "</table></div>");
+}
+
 static void put_faults(struct page *page)
 {
     const struct ord_cell_result *cell = page->cell;
 
     if (cell->faults_planned == 0 && cell->fault_count == 0)
         return;
-    raw(page, "<section class=\"card\"><h2>Faults</h2><div class=\"scroll\">"
+    raw(page, "<section class=\"card\"><h2>Faults</h2>");
+    put_kinds(page);
+    raw(page, "<div class=\"scroll\">"
               "<table><tr><th class=\"num\">id</th><th>fault</th><th>what</th>"
               "<th class=\"num\">from</th><th class=\"num\">to</th>"
-              "<th>took hold</th><th>measured</th></tr>");
+              "<th>took hold</th><th class=\"num\">met by</th>"
+              "<th>measured</th></tr>");
     for (uint32_t i = 0; i < cell->fault_count; i++) {
         const struct ord_fault_result *fault = &cell->faults[i];
 
@@ -387,9 +419,13 @@ static void put_faults(struct page *page)
         put_time(page, fault->end_ns);
         raw(page, "</td><td class=\"tight\">");
         put_badge(page, fault->held ? "good" : "warn",
-                  fault->held ? "yes" : "no");
-        raw(page, "</td><td>");
-        text(page, fault->evidence);
+                  fault->held                ? "yes"
+                  : fault->not_begun != NULL ? "not begun"
+                                             : "no");
+        ord_buf_printf(page->out, "</td><td class=\"num\">%llu</td><td>",
+                       (unsigned long long)fault->ops);
+        text(page,
+             fault->not_begun != NULL ? fault->not_begun : fault->evidence);
         raw(page, "</td></tr>");
     }
     raw(page, "</table></div></section>\n");

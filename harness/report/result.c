@@ -161,6 +161,26 @@ uint32_t ord_faults_held(const struct ord_cell_result *cell)
     return held;
 }
 
+uint32_t ord_faults_not_begun(const struct ord_cell_result *cell)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < cell->fault_count; i++)
+        count += cell->faults[i].not_begun != NULL;
+    return count;
+}
+
+uint32_t ord_met_percent(uint64_t ops, uint64_t ops_main)
+{
+    double percent = ops_main == 0 ? 0 : 100.0 * (double)ops / (double)ops_main;
+
+    if (ops == 0 || ops_main == 0)
+        return 0;
+    if (ops >= ops_main)
+        return 100;
+    return percent < 1 ? 1 : percent > 99 ? 99 : (uint32_t)(percent + 0.5);
+}
+
 /* ---- judging ------------------------------------------------------------ */
 
 /* Says one deviation after another; one level of badness per round. */
@@ -221,9 +241,29 @@ static void judge_check(struct judge *judge,
     }
 }
 
+/* "; pause n1: none of its nodes was running": of the first that tells. */
+static const char *why_not(const struct ord_cell_result *cell, char *out,
+                           size_t size)
+{
+    out[0] = '\0';
+    for (uint32_t i = 0; i < cell->fault_count; i++) {
+        const struct ord_fault_result *fault = &cell->faults[i];
+        const char *why =
+            fault->not_begun != NULL ? fault->not_begun : fault->evidence;
+
+        if (why == NULL)
+            continue;
+        snprintf(out, size, "; %s %s%s: %s", fault->fault, fault->what,
+                 fault->not_begun != NULL ? ", not begun" : "", why);
+        break;
+    }
+    return out;
+}
+
 static void judge_emptiness(struct judge *judge)
 {
     const struct ord_cell_result *cell = judge->cell;
+    char text[ORD_WHY_SIZE];
 
     if (cell->check_count == 0)
         deviation(judge, ORD_CELL_VACUOUS, "no checker looked at it");
@@ -232,8 +272,13 @@ static void judge_emptiness(struct judge *judge)
                   "not one of %llu operations succeeded",
                   (unsigned long long)cell->ops.invoked);
     if (cell->faults_planned > 0 && ord_faults_held(cell) == 0)
-        deviation(judge, ORD_CELL_VACUOUS, "no fault took hold (%u planned)",
-                  cell->faults_planned);
+        deviation(judge, ORD_CELL_VACUOUS, "no fault took hold (%u planned%s)",
+                  cell->faults_planned, why_not(cell, text, sizeof text));
+    else if (cell->faults_planned > 0 && cell->ops_main > 0 &&
+             cell->ops_met == 0)
+        deviation(judge, ORD_CELL_VACUOUS,
+                  "none of %llu operations met a fault, though %u took hold",
+                  (unsigned long long)cell->ops_main, ord_faults_held(cell));
 }
 
 static void judge_level(struct judge *judge, enum ord_cell_verdict level)
@@ -254,10 +299,34 @@ static void judge_level(struct judge *judge, enum ord_cell_verdict level)
     judge_emptiness(judge);
 }
 
+/* ", 12 of 14 faults took hold (1 not begun) and 43% of operations met them;
+ * clock never did": who never did is said, for it tested nothing. */
+static void say_faults(struct ord_buf *text, const struct ord_cell_result *cell)
+{
+    const char *gap = "; ";
+    uint32_t none = 0;
+
+    ord_buf_printf(text, ", %u of %u faults took hold", ord_faults_held(cell),
+                   cell->faults_planned);
+    if (ord_faults_not_begun(cell) > 0)
+        ord_buf_printf(text, " (%u not begun)", ord_faults_not_begun(cell));
+    if (cell->ops_main > 0)
+        ord_buf_printf(text, " and %u%% of operations met them",
+                       ord_met_percent(cell->ops_met, cell->ops_main));
+    for (uint32_t i = 0; i < cell->kind_count; i++) {
+        if (cell->kinds[i].held > 0)
+            continue;
+        ord_buf_printf(text, "%s%s", gap, cell->kinds[i].fault);
+        gap = ", ";
+        none++;
+    }
+    if (none > 0)
+        ord_buf_text(text, " never did");
+}
+
 /* What a pass rests on: "as expected, lost: ...; 5 checks passed; ...". */
 static void say_pass(struct ord_buf *text, const struct ord_cell_result *cell)
 {
-    uint32_t held = ord_faults_held(cell);
     uint32_t passed = 0;
 
     for (uint32_t i = 0; i < cell->check_count; i++) {
@@ -275,8 +344,7 @@ static void say_pass(struct ord_buf *text, const struct ord_cell_result *cell)
                    passed, cell->check_count, (unsigned long long)cell->ops.ok,
                    (unsigned long long)cell->ops.invoked);
     if (cell->faults_planned > 0)
-        ord_buf_printf(text, ", %u of %u faults took hold", held,
-                       cell->faults_planned);
+        say_faults(text, cell);
 }
 
 static void reason_set(struct ord_cell_result *cell, struct ord_buf *text)

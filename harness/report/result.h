@@ -71,14 +71,26 @@ bool ord_check_result_is_expected(const struct ord_check_result *check);
 
 struct ord_fault_result {
     uint32_t id;
-    const char *fault; /* "partition" */
-    const char *what;  /* "isolate n1" */
-    int64_t begin_ns;  /* since the start of the run, the history's scale */
-    int64_t end_ns;    /* ORD_NONE: it never ended, or never began */
-    uint64_t nodes;    /* bit i-1 is node i; 0: all, or not known */
+    const char *fault;   /* "partition" */
+    const char *what;    /* "isolate n1" */
+    int64_t begin_ns;    /* since the start of the run, the history's scale */
+    int64_t injected_ns; /* when it was there; ORD_NONE: never, or not known */
+    int64_t end_ns;      /* ORD_NONE: it never ended, or never began */
+    uint64_t nodes;      /* bit i-1 is node i; 0: all, or not known */
     bool held;
     const char *evidence;  /* the measurement that shows it; NULL: none */
     const char *not_begun; /* why it was never tried; NULL: it was */
+    uint64_t ops; /* operations of the main phase that met it (exposure.h) */
+};
+
+/* All faults of one name. */
+struct ord_fault_kind {
+    const char *fault;
+    uint32_t asked; /* by the plan, and by events that came */
+    uint32_t tried;
+    uint32_t held;
+    uint32_t not_begun;
+    uint64_t ops; /* operations that met one that held */
 };
 
 enum ord_problem_kind {
@@ -119,6 +131,10 @@ struct ord_cell_result {
     const struct ord_fault_result *faults; /* that began, or should have */
     uint32_t fault_count;
     uint32_t faults_planned; /* 0: none was asked for */
+    const struct ord_fault_kind *kinds;
+    uint32_t kind_count;
+    uint64_t ops_main; /* operations of the main phase; 0: not counted */
+    uint64_t ops_met;  /* those that met a fault that held */
     const struct ord_problem *problems;
     uint32_t problem_count;
     struct ord_phase_times phases;
@@ -144,12 +160,17 @@ struct ord_campaign_result {
  * reason, the worst first; beyond ORD_REASON_SIZE it says how many more.
  *   a check differs from what was expected: violation, unexpected pass, unknown
  *   a problem: its kind
- *   faults were planned and none held, no operation ok, no check: vacuous
+ *   faults were planned and none held, or no operation met one that held;
+ *   no operation ok; no check: vacuous
  *   skipped != NULL: skipped, whatever else there is */
 void ord_cell_judge(struct ord_cell_result *cell);
 /* The worst of the cells; no cell at all is vacuous. */
 void ord_campaign_judge(struct ord_campaign_result *campaign);
 uint32_t ord_faults_held(const struct ord_cell_result *cell);
+uint32_t ord_faults_not_begun(const struct ord_cell_result *cell);
+/* Of the main phase's operations, in percent; rounded, but not up to 100 nor
+ * down to 0.  0 where nothing was counted. */
+uint32_t ord_met_percent(uint64_t ops, uint64_t ops_main);
 
 /* ---- JSON: harness/report/schema/ --------------------------------------- */
 /* Appended to out without white space; look at out->failed. */

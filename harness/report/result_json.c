@@ -135,6 +135,48 @@ static void out_checks(struct ord_buf *out, const struct ord_cell_result *cell)
     ord_buf_char(out, ']');
 }
 
+static void out_time(struct ord_buf *out, const char *name, int64_t time_ns)
+{
+    ord_out_name(out, name);
+    if (time_ns == ORD_NONE)
+        ord_buf_text(out, "null");
+    else
+        ord_buf_int(out, time_ns);
+}
+
+static void out_share(struct ord_buf *out, uint64_t ops, uint64_t ops_main)
+{
+    ord_out_uint(out, "met", ops);
+    ord_out_real(out, "share",
+                 ops_main == 0 ? 0 : (double)ops / (double)ops_main);
+}
+
+/* What was asked for, tried, took hold, and was met, in all and by kind. */
+static void out_exposure(struct ord_buf *out,
+                         const struct ord_cell_result *cell)
+{
+    ord_out_name(out, "exposure");
+    ord_buf_char(out, '{');
+    ord_out_uint(out, "operations", cell->ops_main);
+    out_share(out, cell->ops_met, cell->ops_main);
+    ord_out_name(out, "faults");
+    ord_buf_char(out, '[');
+    for (uint32_t i = 0; i < cell->kind_count; i++) {
+        const struct ord_fault_kind *kind = &cell->kinds[i];
+
+        ord_out_next(out);
+        ord_buf_char(out, '{');
+        ord_out_text(out, "fault", kind->fault);
+        ord_out_uint(out, "asked", kind->asked);
+        ord_out_uint(out, "tried", kind->tried);
+        ord_out_uint(out, "held", kind->held);
+        ord_out_uint(out, "not_begun", kind->not_begun);
+        out_share(out, kind->ops, cell->ops_main);
+        ord_buf_char(out, '}');
+    }
+    ord_buf_text(out, "]}");
+}
+
 static void out_fault(struct ord_buf *out, const struct ord_fault_result *fault)
 {
     ord_out_next(out);
@@ -143,11 +185,8 @@ static void out_fault(struct ord_buf *out, const struct ord_fault_result *fault)
     ord_out_text(out, "fault", fault->fault);
     ord_out_text(out, "what", fault->what);
     ord_out_int(out, "begin_ns", fault->begin_ns);
-    ord_out_name(out, "end_ns");
-    if (fault->end_ns == ORD_NONE)
-        ord_buf_text(out, "null");
-    else
-        ord_buf_int(out, fault->end_ns);
+    out_time(out, "injected_ns", fault->injected_ns);
+    out_time(out, "end_ns", fault->end_ns);
     ord_out_name(out, "nodes");
     ord_buf_char(out, '[');
     for (uint32_t i = 0; i < ORD_NODES_MAX; i++) {
@@ -159,6 +198,7 @@ static void out_fault(struct ord_buf *out, const struct ord_fault_result *fault)
     ord_buf_char(out, ']');
     ord_out_bool(out, "held", fault->held);
     ord_out_text(out, "evidence", fault->evidence);
+    ord_out_uint(out, "operations", fault->ops);
     if (fault->not_begun != NULL)
         ord_out_text(out, "not_begun", fault->not_begun);
     ord_buf_char(out, '}');
@@ -288,6 +328,7 @@ void ord_cell_to_json(const struct ord_cell_result *cell, struct ord_buf *out)
         ord_out_text(out, "skipped", cell->skipped);
     out_checks(out, cell);
     out_faults(out, cell);
+    out_exposure(out, cell);
     out_phases(out, &cell->phases);
     out_operations(out, &cell->ops);
     out_problems(out, cell);

@@ -290,16 +290,47 @@ static void get_faults(struct reader *in, const json_t *from,
             .fault = get_text(in, at, "fault"),
             .what = get_text(in, at, "what"),
             .begin_ns = get_int(in, at, "begin_ns", ORD_NONE),
+            .injected_ns = get_int(in, at, "injected_ns", ORD_NONE),
             .end_ns = get_int(in, at, "end_ns", ORD_NONE),
             .nodes = get_nodes(in, at),
             .held = json_is_true(json_object_get(at, "held")),
             .evidence = get_text(in, at, "evidence"),
             .not_begun = get_text(in, at, "not_begun"),
+            .ops = get_uint(in, at, "operations"),
         };
         if (faults[i].fault == NULL || faults[i].what == NULL)
             bad(in, "faults", "a list with 'fault' and 'what' in each");
     }
     out->faults = faults;
+}
+
+static void get_exposure(struct reader *in, const json_t *cell,
+                         struct ord_cell_result *out)
+{
+    const json_t *from = json_object_get(cell, "exposure");
+    const json_t *list =
+        get_array(in, from, "faults", ORD_RESULT_ITEMS_MAX, &out->kind_count);
+    struct ord_fault_kind *kinds = take(in, out->kind_count, sizeof *kinds);
+
+    if (kinds == NULL)
+        return;
+    for (uint32_t i = 0; i < out->kind_count; i++) {
+        const json_t *at = json_array_get(list, i);
+
+        kinds[i] = (struct ord_fault_kind){
+            .fault = get_text(in, at, "fault"),
+            .asked = get_uint32(in, at, "asked"),
+            .tried = get_uint32(in, at, "tried"),
+            .held = get_uint32(in, at, "held"),
+            .not_begun = get_uint32(in, at, "not_begun"),
+            .ops = get_uint(in, at, "met"),
+        };
+        if (kinds[i].fault == NULL)
+            bad(in, "exposure", "a list of faults with 'fault' in each");
+    }
+    out->kinds = kinds;
+    out->ops_main = get_uint(in, from, "operations");
+    out->ops_met = get_uint(in, from, "met");
 }
 
 static enum ord_problem_kind problem_kind(struct reader *in, const char *text)
@@ -405,6 +436,7 @@ static void get_cell(struct reader *in, const json_t *from,
     get_settings(in, from, out);
     get_checks(in, from, out);
     get_faults(in, from, out);
+    get_exposure(in, from, out);
     get_problems(in, from, out);
     get_phases(in, from, &out->phases);
     out->verdict = get_verdict(in, from);

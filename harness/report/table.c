@@ -198,17 +198,24 @@ static void say_verdict(const struct group *group, struct ord_buf *out)
 
 static void say_faults(const struct group *group, struct ord_buf *out)
 {
+    uint64_t ops_main = 0;
+    uint64_t ops_met = 0;
     uint32_t held = 0;
     uint32_t planned = 0;
 
     for (uint32_t i = 0; i < group->count; i++) {
         held += ord_faults_held(member(group, i));
         planned += member(group, i)->faults_planned;
+        ops_main += member(group, i)->ops_main;
+        ops_met += member(group, i)->ops_met;
     }
     if (planned == 0)
         ord_buf_text(out, "-");
     else
         ord_buf_printf(out, "%u/%u held", held, planned);
+    if (planned > 0 && ops_main > 0)
+        ord_buf_printf(out, ", met by %u%%",
+                       ord_met_percent(ops_met, ops_main));
 }
 
 /* Appends the plain text of one place in the table to an empty buffer. */

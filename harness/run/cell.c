@@ -12,6 +12,7 @@
 #include "harness/base/file.h"
 #include "harness/control/child.h"
 #include "harness/control/sandbox.h"
+#include "harness/report/exposure.h"
 #include "harness/report/html.h"
 #include "harness/run/conductor.h"
 #include "harness/run/plan.h"
@@ -191,12 +192,61 @@ static struct ord_history *open_history(const struct ord_cell_run *run)
 /* ---- faults
  * -------------------------------------------------------------------- */
 
-static void list_faults(const struct ord_cell_run *run, struct ord_arena *arena,
-                        struct ord_cell_result *out)
+static uint32_t count_planned(const struct ord_fault_plan *plan,
+                              const char *name)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < plan->count; i++)
+        count += strcmp(plan->faults[i].ops->name, name) == 0;
+    return count;
+}
+
+/* By name: what was asked for and what became of it. */
+static void sum_up_kinds(const struct ord_fault_plan *plan,
+                         struct ord_fault_kind *kinds,
+                         struct ord_cell_result *out)
+{
+    out->kinds = kinds;
+    for (uint32_t k = 0; ord_nemeses()[k] != NULL; k++) {
+        struct ord_fault_kind kind = {.fault = ord_nemeses()[k]->name};
+        uint32_t planned = count_planned(plan, kind.fault);
+
+        for (uint32_t i = 0; i < out->fault_count; i++) {
+            const struct ord_fault_result *fault = &out->faults[i];
+
+            if (strcmp(fault->fault, kind.fault) != 0)
+                continue;
+            kind.asked++;
+            kind.tried += fault->not_begun == NULL;
+            kind.not_begun += fault->not_begun != NULL;
+            kind.held += fault->held;
+        }
+        if (kind.asked < planned)
+            kind.asked = planned; /* it never came to the others */
+        if (kind.asked > 0)
+            kinds[out->kind_count++] = kind;
+    }
+}
+
+static uint32_t count_nemeses(void)
+{
+    uint32_t count = 0;
+
+    while (ord_nemeses()[count] != NULL)
+        count++;
+    return count;
+}
+
+static void list_faults(const struct ord_cell_run *run,
+                        const struct ord_history *history,
+                        struct ord_arena *arena, struct ord_cell_result *out)
 {
     struct ord_ledger_list list = {0};
     struct ord_fault_plan plan = {0};
     struct ord_fault_result *faults;
+    struct ord_fault_kind *kinds =
+        ord_arena_zalloc(arena, count_nemeses(), sizeof *kinds);
     char path[ORD_PATH_MAX];
     struct ord_err err = {0};
 
@@ -205,8 +255,8 @@ static void list_faults(const struct ord_cell_run *run, struct ord_arena *arena,
     if (ord_path_join(path, run->dir, ORD_LEDGER_FILE, &err) != ORD_OK ||
         access(path, R_OK) != 0 ||
         ord_ledger_read(path, arena, &list, &err) != ORD_OK)
-        return;
-    faults = ord_arena_zalloc(arena, list.count, sizeof *faults);
+        list = (struct ord_ledger_list){0};
+    faults = ord_arena_zalloc(arena, list.count + 1, sizeof *faults);
     if (faults == NULL)
         return;
     for (uint32_t i = 0; i < list.count; i++) {
@@ -217,6 +267,7 @@ static void list_faults(const struct ord_cell_run *run, struct ord_arena *arena,
             .fault = from->fault.ops->name,
             .what = from->fault.what,
             .begin_ns = from->intent_ns,
+            .injected_ns = from->injected_ns,
             .end_ns = from->healed_ns,
             .nodes = from->fault.nodes,
             .held = from->is_held,
@@ -229,6 +280,11 @@ static void list_faults(const struct ord_cell_run *run, struct ord_arena *arena,
     out->fault_count = list.count;
     if (out->faults_planned < list.count)
         out->faults_planned = list.count;
+    if (kinds != NULL)
+        sum_up_kinds(&plan, kinds, out);
+    if (kinds != NULL && history != NULL &&
+        ord_exposure(history, out, faults, kinds, arena, &err) != ORD_OK)
+        add_problem(run, ORD_PROBLEM_INFRASTRUCTURE, err.text);
 }
 
 /* ---- the result
@@ -355,7 +411,7 @@ int ord_cell_run(const struct ord_cell_run *run, struct ord_arena *arena,
     history = open_history(run);
     if (history != NULL)
         check_history(run, history, arena, out);
-    list_faults(run, arena, out);
+    list_faults(run, history, arena, out);
     conclude(run);
     put_problems(facts, arena, out);
     out->ops = (struct ord_op_counts){facts->invoked, facts->ok, facts->fail,

@@ -51,6 +51,7 @@ void made_init(struct made *made)
         .fault = "partition",
         .what = "isolate n1",
         .begin_ns = 1000000000,
+        .injected_ns = 1000100000,
         .end_ns = 1800000000,
         .nodes = 1,
         .held = true,

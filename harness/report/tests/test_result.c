@@ -31,12 +31,15 @@ enum change {
     BROKEN_AND_VACUOUS,
     MISSING_AND_UNKNOWN,
     SKIPPED,
+    NOT_MET,
+    MET,
+    NEVER_BEGUN,
 };
 
 struct row {
     enum change change;
     enum ord_cell_verdict want;
-    char says[3][48]; /* in this order */
+    char says[3][64]; /* in this order */
 };
 
 static void change(struct made *made, enum change what)
@@ -72,6 +75,14 @@ static void change(struct made *made, enum change what)
                                                 : ORD_PROBLEM_INFRASTRUCTURE;
         cell->problem_count = 1;
     }
+    if (what == NOT_MET || what == MET)
+        cell->ops_main = 200;
+    if (what == MET)
+        cell->ops_met = 86;
+    if (what == NEVER_BEGUN) {
+        made->faults[0].held = false;
+        made->faults[0].not_begun = "n1 is down";
+    }
     if (what == SKIPPED)
         cell->skipped = "etcd is not installed";
 }
@@ -79,6 +90,15 @@ static void change(struct made *made, enum change what)
 ParameterizedTestParameters(result, judge)
 {
     static struct row rows[] = {
+        {NOT_MET,
+         ORD_CELL_VACUOUS,
+         {"none of 200 operations met a fault, though 1 took hold"}},
+        {MET,
+         ORD_CELL_PASS,
+         {"1 of 1 faults took hold and 43% of operations met"}},
+        {NEVER_BEGUN,
+         ORD_CELL_VACUOUS,
+         {"no fault took hold (1 planned", "not begun: n1 is down"}},
         {NOTHING,
          ORD_CELL_PASS,
          {"as expected, lost: k4", "1 of 3 checks", "1 of 1 faults"}},
@@ -95,8 +115,8 @@ ParameterizedTestParameters(result, judge)
          ORD_CELL_UNEXPECTED_PASS,
          {"convergence passed, though 'unknown'"}},
         {UNKNOWN_FOR_VIOLATION, ORD_CELL_UNKNOWN, {"lost could not decide"}},
-        {NO_FAULT_HELD, ORD_CELL_VACUOUS, {"no fault took hold (1 planned)"}},
-        {NO_FAULT_BEGAN, ORD_CELL_VACUOUS, {"no fault took hold (1 planned)"}},
+        {NO_FAULT_HELD, ORD_CELL_VACUOUS, {"no fault took hold (1 planned"}},
+        {NO_FAULT_BEGAN, ORD_CELL_VACUOUS, {"no fault took hold (1 planned"}},
         {NO_FAULT_ASKED, ORD_CELL_PASS, {"as expected", "5210 of 5300"}},
         {NO_OP_OK, ORD_CELL_VACUOUS, {"not one of 5300 operations succeeded"}},
         {NO_CHECK, ORD_CELL_VACUOUS, {"no checker looked"}},
