@@ -3,35 +3,20 @@
  * A client stays with its node, as users behind one load balancer do; members
  * forward writes to their leader by themselves.
  */
-#include "targets/etcd/call.h"
+#include <stdlib.h>
 
 #include "harness/base/clock.h"
+#include "targets/etcd/task.h"
 
-enum { PROBE_ARENA_MAX = 1 << 20, REFUSED_PAUSE_MS = 20 };
+enum { PROBE_ARENA_MAX = 1 << 20 };
 
 struct etcd_client {
     const struct ord_client_init *init;
     bool is_serializable;
+    struct etcd_lock lock;
     bool is_open[ORD_CLIENT_NODES_MAX];
     struct etcd_conn conns[ORD_CLIENT_NODES_MAX];
 };
-
-/* One row for each way a call can end. */
-static const uint8_t conclusion[] = {
-    [ETCD_DONE] = ORD_CLIENT_OK,
-    [ETCD_REFUSED] = ORD_CLIENT_FAIL,  /* etcd itself was never asked */
-    [ETCD_NOT_SENT] = ORD_CLIENT_FAIL, /* not one byte was sent */
-    [ETCD_LOST] = ORD_CLIENT_INFO,     /* most of these happen after all */
-};
-_Static_assert(sizeof conclusion == ETCD_ENDS, "every end has its conclusion");
-
-/* Only a read may be eased to FAIL: it changed nothing either way. */
-static enum ord_client_type conclude(enum etcd_end end, bool is_read)
-{
-    if (is_read && conclusion[end] == ORD_CLIENT_INFO)
-        return ORD_CLIENT_FAIL;
-    return (enum ord_client_type)conclusion[end];
-}
 
 static int etcd_open(const struct ord_client_init *init, void **state,
                      struct ord_err *err)
@@ -39,15 +24,23 @@ static int etcd_open(const struct ord_client_init *init, void **state,
     struct etcd_client *client = *state;
     const char *read = ord_client_setting(init, "read", "linearizable");
 
+    const char *ttl = ord_client_setting(init, "lock-ttl", "10");
+
     client->init = init;
+    client->lock.process = init->process;
+    client->lock.ttl_s = strtoll(ttl, NULL, 10);
     client->is_serializable = strcmp(read, "serializable") == 0;
     if (!client->is_serializable && strcmp(read, "linearizable") != 0)
         return ord_fail(err, ORD_EUSAGE,
                         "setting read: '%s' is neither linearizable nor "
                         "serializable",
                         read);
-    if (init->workload != ORD_CLIENT_REGISTER &&
-        init->workload != ORD_CLIENT_SESSIONS)
+    if (client->lock.ttl_s < 1)
+        return ord_fail(err, ORD_EUSAGE,
+                        "setting lock-ttl: '%s' is no number of seconds", ttl);
+    if (init->workload == ORD_CLIENT_COUNTER ||
+        init->workload == ORD_CLIENT_QUEUE ||
+        init->workload == ORD_CLIENT_BANK || init->workload == ORD_CLIENT_OTHER)
         return ord_fail(err, ORD_EUSAGE, "workload '%s' is not known here",
                         init->workload_name);
     return ORD_OK;
@@ -82,65 +75,27 @@ static struct etcd_conn *conn_of(struct etcd_client *client, int32_t node,
     return &client->conns[node];
 }
 
-/* Writes the request; returns the path it goes to, NULL if there is none. */
-static const char *make_request(const struct ord_client_op *op,
-                                bool is_serializable, struct ord_buf *out)
-{
-    switch (op->f) {
-    case ORD_CLIENT_READ:
-        etcd_put_range(out, &op->key, is_serializable);
-        return "/v3/kv/range";
-    case ORD_CLIENT_WRITE:
-        etcd_put_put(out, &op->key, &op->value);
-        return "/v3/kv/put";
-    case ORD_CLIENT_CAS:
-        etcd_put_cas(out, &op->key, &op->value.as.items[0],
-                     &op->value.as.items[1]);
-        return "/v3/kv/txn";
-    default:
-        return NULL;
-    }
-}
-
 static void etcd_invoke(void *state, const struct ord_client_op *op,
                         struct ord_client_done *done)
 {
     struct etcd_client *client = state;
     bool is_pinned = op->node != ORD_CLIENT_NO_NODE;
     int32_t node = is_pinned ? op->node : client->init->home;
-    struct etcd_conn *conn = conn_of(client, node, done);
-    struct etcd_reply reply;
-    const char *path;
-    enum etcd_end end;
+    struct etcd_task task = {
+        .init = client->init,
+        .op = op,
+        .done = done,
+        .conn = conn_of(client, node, done),
+        .lock = &client->lock,
+        .deadline_ns = ord_now_ns() + client->init->timeout_ms * ORD_MS,
+        /* One replica's own state is what etcd calls serializable. */
+        .is_serializable = client->is_serializable || is_pinned,
+    };
 
-    if (conn == NULL)
+    if (task.conn == NULL)
         return;
-    /* One replica's own state is what etcd calls serializable. */
-    path = make_request(op, client->is_serializable || is_pinned, &conn->plain);
-    if (path == NULL) {
-        ord_client_conclude(done, ORD_CLIENT_FAIL, "not a register's");
-        return;
-    }
-    end = etcd_call(conn, path, client->init->timeout_ms, done->arena, &reply);
     done->node = node;
-    done->sent_ns = conn->sent_ns;
-    done->received_ns = conn->received_ns;
-    /* No epoch: any member takes a write and passes it on to the leader, so
-     * the one that answers is not the one that decided. */
-    done->position = reply.revision;
-    if (end == ETCD_NOT_SENT || end == ETCD_REFUSED)
-        ord_client_pause(REFUSED_PAUSE_MS);
-    if (end != ETCD_DONE) {
-        ord_client_conclude(done, conclude(end, op->f == ORD_CLIENT_READ), "%s",
-                            conn->why);
-        return;
-    }
-    done->type = ORD_CLIENT_OK;
-    if (op->f == ORD_CLIENT_CAS && !reply.is_succeeded)
-        ord_client_conclude(done, ORD_CLIENT_FAIL, "compared unequal");
-    done->has_value = op->f == ORD_CLIENT_READ;
-    if (done->has_value && reply.has_value)
-        done->value = ord_client_scalar(reply.value);
+    etcd_task_run(&task);
 }
 
 /* ---- probes ------------------------------------------------------------- */

@@ -1,5 +1,7 @@
 #include "targets/etcd/wire.h"
 
+#include <stdio.h>
+
 #include "harness/base/json.h"
 
 static const char digits64[] =
@@ -80,6 +82,18 @@ static void put_key(struct ord_buf *out, const struct ord_client_value *key)
     put_member(out, "key", "k", key);
 }
 
+/* "s3/" of set 3. */
+static void set_prefix(const struct ord_client_value *key, char last,
+                       char prefix[2 * ORD_CLIENT_DIGITS_SIZE])
+{
+    char digits[ORD_CLIENT_DIGITS_SIZE];
+    struct ord_bytes name = ord_client_bytes(key, digits);
+
+    (void)snprintf(prefix, 2 * ORD_CLIENT_DIGITS_SIZE, "s%.*s%c",
+                   (int)(name.size < 24 ? name.size : 24),
+                   name.size > 0 ? name.at : "", last);
+}
+
 void etcd_put_range(struct ord_buf *out, const struct ord_client_value *key,
                     bool is_serializable)
 {
@@ -96,6 +110,78 @@ void etcd_put_put(struct ord_buf *out, const struct ord_client_value *key,
     ord_buf_char(out, ',');
     put_member(out, "value", "", value);
     ord_buf_char(out, '}');
+}
+
+void etcd_put_add(struct ord_buf *out, const struct ord_client_value *key,
+                  const struct ord_client_value *element)
+{
+    char prefix[2 * ORD_CLIENT_DIGITS_SIZE];
+
+    set_prefix(key, '/', prefix);
+    ord_buf_char(out, '{');
+    put_member(out, "key", prefix, element);
+    ord_buf_text(out, ",\"value\":\"\"}");
+}
+
+void etcd_put_elements(struct ord_buf *out, const struct ord_client_value *key,
+                       bool is_serializable)
+{
+    const struct ord_client_value none = {.kind = ORD_CLIENT_NIL};
+    char from[2 * ORD_CLIENT_DIGITS_SIZE], to[2 * ORD_CLIENT_DIGITS_SIZE];
+
+    set_prefix(key, '/', from);
+    set_prefix(key, '/' + 1, to);
+    ord_buf_char(out, '{');
+    put_member(out, "key", from, &none);
+    ord_buf_char(out, ',');
+    put_member(out, "range_end", to, &none);
+    ord_buf_text(out, is_serializable
+                          ? ",\"keys_only\":true,\"serializable\":true}"
+                          : ",\"keys_only\":true}");
+}
+
+void etcd_put_if_unchanged(struct ord_buf *out,
+                           const struct ord_client_value *key,
+                           int64_t mod_revision,
+                           const struct ord_client_value *value)
+{
+    ord_buf_text(out, "{\"compare\":[{\"result\":\"EQUAL\",");
+    put_key(out, key);
+    ord_buf_printf(out, ",\"target\":\"MOD\",\"mod_revision\":\"%lld\"}],",
+                   (long long)mod_revision);
+    ord_buf_text(out, "\"success\":[{\"requestPut\":");
+    etcd_put_put(out, key, value);
+    ord_buf_text(out, "}]}");
+}
+
+void etcd_put_grant(struct ord_buf *out, int64_t ttl_s)
+{
+    ord_buf_printf(out, "{\"TTL\":\"%lld\"}", (long long)ttl_s);
+}
+
+void etcd_put_lock(struct ord_buf *out, const struct ord_client_value *key,
+                   const struct ord_client_value *holder, int64_t lease)
+{
+    ord_buf_text(out, "{\"compare\":[{\"result\":\"EQUAL\",");
+    put_member(out, "key", "lock", key);
+    ord_buf_text(out, ",\"target\":\"CREATE\",\"createRevision\":\"0\"}],"
+                      "\"success\":[{\"requestPut\":{");
+    put_member(out, "key", "lock", key);
+    ord_buf_char(out, ',');
+    put_member(out, "value", "", holder);
+    ord_buf_printf(out, ",\"lease\":\"%lld\"}}]}", (long long)lease);
+}
+
+void etcd_put_unlock(struct ord_buf *out, const struct ord_client_value *key,
+                     const struct ord_client_value *holder)
+{
+    ord_buf_text(out, "{\"compare\":[{\"result\":\"EQUAL\",");
+    put_member(out, "key", "lock", key);
+    ord_buf_text(out, ",\"target\":\"VALUE\",");
+    put_member(out, "value", "", holder);
+    ord_buf_text(out, "}],\"success\":[{\"requestDeleteRange\":{");
+    put_member(out, "key", "lock", key);
+    ord_buf_text(out, "}}]}");
 }
 
 void etcd_put_cas(struct ord_buf *out, const struct ord_client_value *key,
@@ -175,26 +261,38 @@ static bool read_header(struct ord_json *in, struct etcd_reply *out)
     return ord_json_left(in, '}');
 }
 
-static bool read_kv(struct ord_json *in, struct ord_arena *arena,
-                    struct etcd_reply *out)
+static bool read_base64(struct ord_json *in, struct ord_arena *arena,
+                        struct ord_bytes *out)
 {
-    struct ord_bytes key;
     struct ord_bytes text;
 
+    if (!ord_json_string(in, &text))
+        return false;
+    *out = etcd_base64_take(text, arena);
+    return out->at != NULL;
+}
+
+static bool read_kv(struct ord_json *in, struct ord_arena *arena,
+                    struct etcd_kv *out)
+{
+    struct ord_bytes key;
+
+    /* What is empty is left out. */
+    *out = (struct etcd_kv){.key = {"", 0}, .value = {"", 0}};
     if (!ord_json_enter(in, '{'))
         return false;
-    out->has_value = true;
-    out->value = (struct ord_bytes){"", 0}; /* an empty one is left out */
     while (ord_json_member(in, &key)) {
-        if (!ord_bytes_is(key, "value")) {
-            if (!ord_json_skip(in))
-                return false;
-            continue;
-        }
-        if (!ord_json_string(in, &text))
-            return false;
-        out->value = etcd_base64_take(text, arena);
-        if (out->value.at == NULL)
+        bool good;
+
+        if (ord_bytes_is(key, "key"))
+            good = read_base64(in, arena, &out->key);
+        else if (ord_bytes_is(key, "value"))
+            good = read_base64(in, arena, &out->value);
+        else if (ord_bytes_is(key, "mod_revision"))
+            good = read_signed(in, &out->mod_revision);
+        else
+            good = ord_json_skip(in);
+        if (!good)
             return false;
     }
     return ord_json_left(in, '}');
@@ -203,10 +301,25 @@ static bool read_kv(struct ord_json *in, struct ord_arena *arena,
 static bool read_kvs(struct ord_json *in, struct ord_arena *arena,
                      struct etcd_reply *out)
 {
+    uint32_t room = 0;
+
     if (!ord_json_enter(in, '['))
         return false;
     while (ord_json_element(in)) {
-        if (!read_kv(in, arena, out))
+        if (out->kv_count == room) {
+            struct etcd_kv *more;
+
+            room = room == 0 ? 4 : 2 * room;
+            if (room > ETCD_KVS_MAX)
+                return false;
+            more = ord_arena_zalloc(arena, room, sizeof *more);
+            if (more == NULL)
+                return false;
+            if (out->kv_count > 0)
+                memcpy(more, out->kvs, out->kv_count * sizeof *more);
+            out->kvs = more;
+        }
+        if (!read_kv(in, arena, &out->kvs[out->kv_count++]))
             return false;
     }
     return ord_json_left(in, ']');
@@ -230,6 +343,8 @@ bool etcd_reply_parse(struct ord_bytes text, struct ord_arena *arena,
             good = read_kvs(&in, arena, out);
         else if (ord_bytes_is(key, "succeeded"))
             good = ord_json_bool(&in, &out->is_succeeded);
+        else if (ord_bytes_is(key, "ID"))
+            good = read_signed(&in, &out->lease);
         else if (ord_bytes_is(key, "leader"))
             good = read_number(&in, &out->leader);
         else if (ord_bytes_is(key, "error") &&

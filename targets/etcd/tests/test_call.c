@@ -197,7 +197,9 @@ Test(etcd_call, an_answer_is_read)
     cr_expect_eq(reply.term, 3);
     cr_expect_eq(reply.member, UINT64_C(16534512345678901234));
     cr_expect(reply.is_succeeded);
-    cr_expect(ord_bytes_is(reply.value, "5"));
+    cr_assert_eq(reply.kv_count, 1);
+    cr_expect(ord_bytes_is(reply.kvs[0].value, "5"));
+    cr_expect_eq(reply.kvs[0].mod_revision, 7);
     cr_expect(before_ns < conn.sent_ns && conn.sent_ns < conn.received_ns &&
               conn.received_ns < ord_now_ns());
 }

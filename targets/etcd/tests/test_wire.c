@@ -82,6 +82,61 @@ Test(etcd_wire, requests)
         "{\"key\":\"azM=\",\"value\":\"YSJi\"}}]}");
 }
 
+Test(etcd_wire, requests_of_sets_lists_and_locks)
+{
+    struct ord_client_value key = ord_client_int(3);
+    struct ord_client_value four = ord_client_int(4);
+
+    etcd_put_add(&out, &key, &four); /* "s3/4" */
+    cr_expect_str_eq(ord_buf_str(&out),
+                     "{\"key\":\"czMvNA==\",\"value\":\"\"}");
+    ord_buf_clear(&out);
+    etcd_put_elements(&out, &key, false); /* from "s3/" to "s30" */
+    cr_expect_str_eq(ord_buf_str(&out),
+                     "{\"key\":\"czMv\",\"range_end\":\"czMw\","
+                     "\"keys_only\":true}");
+    ord_buf_clear(&out);
+    etcd_put_if_unchanged(&out, &key, 17, &four);
+    cr_expect_str_eq(
+        ord_buf_str(&out),
+        "{\"compare\":[{\"result\":\"EQUAL\",\"key\":\"azM=\",\"target\":"
+        "\"MOD\",\"mod_revision\":\"17\"}],\"success\":[{\"requestPut\":"
+        "{\"key\":\"azM=\",\"value\":\"NA==\"}}]}");
+    ord_buf_clear(&out);
+    etcd_put_lock(&out, &key, &four, 99);
+    cr_expect_str_eq(
+        ord_buf_str(&out),
+        "{\"compare\":[{\"result\":\"EQUAL\",\"key\":\"bG9jazM=\",\"target\":"
+        "\"CREATE\",\"createRevision\":\"0\"}],\"success\":[{\"requestPut\":"
+        "{\"key\":\"bG9jazM=\",\"value\":\"NA==\",\"lease\":\"99\"}}]}");
+    ord_buf_clear(&out);
+    etcd_put_unlock(&out, &key, &four);
+    cr_expect_str_eq(
+        ord_buf_str(&out),
+        "{\"compare\":[{\"result\":\"EQUAL\",\"key\":\"bG9jazM=\",\"target\":"
+        "\"VALUE\",\"value\":\"NA==\"}],\"success\":[{\"requestDeleteRange\":"
+        "{\"key\":\"bG9jazM=\"}}]}");
+}
+
+Test(etcd_wire, a_range_brings_all_its_keys)
+{
+    const char *text =
+        "{\"header\":{\"revision\":\"9\"},\"kvs\":[{\"key\":\"czMvMQ==\"},"
+        "{\"key\":\"czMvMg==\",\"mod_revision\":\"4\"},{\"key\":\"czMvMw==\"},"
+        "{\"key\":\"czMvNA==\"},{\"key\":\"czMvNQ==\"}],\"count\":\"5\"}";
+    struct etcd_reply reply;
+
+    cr_assert(etcd_reply_parse(ord_bytes_of(text), &arena, &reply));
+    cr_assert_eq(reply.kv_count, 5);
+    cr_expect(ord_bytes_is(reply.kvs[0].key, "s3/1"));
+    cr_expect(ord_bytes_is(reply.kvs[4].key, "s3/5"));
+    cr_expect_eq(reply.kvs[1].mod_revision, 4);
+    cr_assert(etcd_reply_parse(
+        ord_bytes_of("{\"header\":{},\"ID\":\"7587\",\"TTL\":\"10\"}"), &arena,
+        &reply));
+    cr_expect_eq(reply.lease, 7587);
+}
+
 Test(etcd_wire, replies_that_are_none)
 {
     static const char *const bad[] = {
@@ -113,12 +168,12 @@ Test(etcd_wire, what_etcd_leaves_out_is_its_zero)
         ord_bytes_of("{\"header\":{\"revision\":\"2\"},\"kvs\":[{}]}"), &arena,
         &reply));
     cr_expect_not(reply.is_succeeded);
-    cr_expect(reply.has_value);
-    cr_expect(ord_bytes_is(reply.value, ""));
+    cr_assert_eq(reply.kv_count, 1);
+    cr_expect(ord_bytes_is(reply.kvs[0].value, ""));
     cr_expect_eq(reply.term, -1);
     cr_assert(etcd_reply_parse(ord_bytes_of("{\"error\":\"a\",\"code\":14}"),
                                &arena, &reply));
     cr_expect_eq(reply.revision, -1);
-    cr_expect_not(reply.has_value);
+    cr_expect_eq(reply.kv_count, 0);
     cr_expect(ord_bytes_is(reply.error, "a"));
 }
