@@ -341,17 +341,6 @@ static void found_thin_air(struct work *work, uint32_t read)
               ord_deed_did(t, read).at, why.at);
 }
 
-/* Not where there is a cas: its read and its write may stand apart. */
-static void prove_order(struct work *work, const struct search *s)
-{
-    for (uint32_t i = 0; i < s->depth; i++) {
-        if ((work->trace.kind[i] & ORD_DEED_CAS) != 0)
-            return;
-    }
-    ord_trace_prove(&work->trace, work->in, work->out, ORD_PROOF_ORDER,
-                    s->order, NULL, s->depth);
-}
-
 static int decide(struct work *work, struct ord_err *err)
 {
     struct ord_saturation sat = {.trace = &work->trace,
@@ -367,7 +356,6 @@ static int decide(struct work *work, struct ord_err *err)
 
     if (ord_saturate(&sat, err) != ORD_OK)
         return err->rc;
-    ord_stat(work->out, "rounds", sat.round_count);
     if (sat.outcome == ORD_INVALID) {
         found_cycle(work, &sat);
         return ORD_OK;
@@ -402,7 +390,8 @@ static int decide(struct work *work, struct ord_err *err)
         ord_trace_is_open(&work->trace, work->out))
         return ORD_OK;
     if (work->in->wants_proof)
-        prove_order(work, &s);
+        ord_trace_prove(&work->trace, work->in, work->out, ORD_PROOF_ORDER,
+                        s.order, NULL, s.depth); /* a cas stands there twice */
     return ord_conclude(work->out, ORD_VALID,
                         "one order explains all %u reads and writes of %u "
                         "sessions",
@@ -419,6 +408,8 @@ static int sequential_check(const struct ord_check_in *in,
     work.steps_left = in->steps_max == 0 ? STEPS_DEFAULT : in->steps_max;
     if (ord_trace_init(&work.trace, in, err) != ORD_OK)
         return err->rc;
+    ord_stat(out, "operations", (double)work.trace.count);
+    ord_stat(out, "sessions", (double)work.trace.session_count);
     for (uint32_t i = 0; i < work.trace.count; i++) {
         if (!ord_deed_is_read(&work.trace, i))
             continue;

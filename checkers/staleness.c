@@ -18,8 +18,8 @@
  *              earlier for the objects to be atomic (Golab, Li, Shah, PODC
  *              2011); gamma_ms: the least by which all operations must have
  *              been longer, half at each end (Golab et al., ICDCS 2014).  Both
- *              are 0 iff reads and writes are linearizable; exact where the
- *              times do not run backwards.
+ *              are 0 iff reads and writes are linearizable; not told where the
+ *              times of the history run backwards.
  * Cost:        O(calls log calls).
  */
 #include <stdio.h>
@@ -41,6 +41,7 @@ struct work {
     uint32_t stale_count;
     int64_t delta_ns;
     int64_t gamma_ns;
+    bool has_times; /* that do not run backwards */
 };
 
 struct zone {
@@ -57,6 +58,20 @@ static int64_t time_at(const struct work *work, uint32_t place)
         return INT64_MIN / 4; /* the initial value, before all */
     time = ord_history_op(work->trace.history, (int64_t)place - 1)->time_ns;
     return time < 0 ? 0 : time;
+}
+
+static bool runs_forwards(const struct ord_history *history)
+{
+    int64_t last = 0;
+
+    ORD_OPS (history, op) {
+        int64_t time = op->time_ns < 0 ? 0 : op->time_ns;
+
+        if (time < last)
+            return false;
+        last = time;
+    }
+    return true;
 }
 
 static int64_t least(int64_t a, int64_t b)
@@ -306,6 +321,8 @@ static int conclude(struct work *work)
         ord_stat(out, "age_p50_ms", (double)work->ages_ms[rank(n, 50)]);
         ord_stat(out, "age_p99_ms", (double)work->ages_ms[rank(n, 99)]);
         ord_stat(out, "age_max_ms", (double)work->ages_ms[n - 1]);
+    }
+    if (n > 0 && work->has_times) {
         ord_stat(out, "delta_ms", (double)work->delta_ns / 1e6);
         ord_stat(out, "gamma_ms", (double)work->gamma_ns / 1e6);
     }
@@ -354,6 +371,7 @@ static int staleness_check(const struct ord_check_in *in,
         limit(in, "max_ms", &work.max_ms, err) != ORD_OK ||
         ord_trace_init(&work.trace, in, err) != ORD_OK)
         return err->rc;
+    work.has_times = runs_forwards(in->history);
     room = (size_t)work.trace.count + 1;
     scratch = ord_arena_zalloc(in->arena, room, sizeof *scratch);
     work.versions = ord_arena_zalloc(in->arena, room, sizeof *work.versions);

@@ -5,6 +5,7 @@
 
 #include "checkers/registry.h"
 #include "support_check.h"
+#include "support_proof.h"
 #include "support_weak.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -62,7 +63,8 @@ static void check_one(const struct weak *weak, uint64_t seed,
         struct ord_check_in in = {.history = history,
                                   .arena = &arena,
                                   .options = &option,
-                                  .option_count = 1};
+                                  .option_count = 1,
+                                  .wants_proof = true};
         bool is_broken = levels[i].is_broken(weak);
 
         ord_arena_init(&arena, ARENA_MAX);
@@ -71,6 +73,7 @@ static void check_one(const struct weak *weak, uint64_t seed,
         if ((verdict.outcome == ORD_INVALID) != is_broken ||
             (weak->is_open && verdict.outcome == ORD_VALID))
             explain(history, seed, (int)weak->store, levels[i].name, &verdict);
+        check_proof(&ord_checker_causal, &in, &verdict, levels[i].name);
         ord_arena_fini(&arena);
     }
     ord_history_free(&history);

@@ -7,6 +7,7 @@
 
 #include "checkers/registry.h"
 #include "support_check.h"
+#include "support_proof.h"
 #include "support_weak.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -95,6 +96,8 @@ static void check_one(const struct weak *w, uint64_t seed, uint64_t found[3])
                      (unsigned long long)seed, (int)w->store, logs[i],
                      ord_outcome_name(verdict.outcome), verdict.why,
                      ord_buf_str(&buf));
+        check_proof(&ord_checker_consistent_prefix, &in, &verdict,
+                    ord_buf_str(&buf));
         ord_arena_fini(&arena);
         ord_buf_fini(&buf);
     }
@@ -256,6 +259,7 @@ Test(consistent_prefix, lists_at_random)
             cr_assert_eq(verdict.outcome == ORD_INVALID, has_append && want,
                          "seed %llu, log %s: %s\n%s", (unsigned long long)seed,
                          logs[1 - i], verdict.why, text);
+            check_proof(&ord_checker_consistent_prefix, &in, &verdict, text);
             broken += want;
             ord_arena_fini(&arena);
             ord_history_free(&history);

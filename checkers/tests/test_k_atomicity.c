@@ -7,6 +7,7 @@
 
 #include "checkers/registry.h"
 #include "support_check.h"
+#include "support_proof.h"
 #include "support_weak.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -167,6 +168,7 @@ static void judge(const struct ord_checker *checker,
 
     ord_arena_init(&arena, ARENA_MAX);
     ord_check_run(checker, &in, verdict);
+    check_proof(checker, &in, verdict, option.value);
     ord_arena_fini(&arena);
     verdict->proof = NULL;
 }

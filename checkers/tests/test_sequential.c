@@ -5,6 +5,7 @@
 
 #include "checkers/registry.h"
 #include "support_check.h"
+#include "support_proof.h"
 #include "support_weak.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -44,6 +45,7 @@ static void check_one(const struct weak *w, uint64_t seed, uint64_t *broken)
               "seed %llu, store %d: %s: %s\n%s", (unsigned long long)seed,
               (int)w->store, ord_outcome_name(verdict.outcome), verdict.why,
               ord_buf_str(&buf));
+    check_proof(&ord_checker_sequential, &in, &verdict, ord_buf_str(&buf));
     ord_arena_fini(&arena);
     ord_buf_fini(&buf);
     ord_history_free(&history);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "checkers/registry.h"
+#include "support_proof.h"
 #include "support_store.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -29,11 +30,16 @@ static enum ord_outcome judge(const struct ord_checker *checker,
                               struct ord_verdict *verdict)
 {
     struct ord_arena arena;
-    struct ord_check_in in = {
-        .history = store->history, .arena = &arena, .steps_max = STEPS_MAX};
+    struct ord_check_in in = {.history = store->history,
+                              .arena = &arena,
+                              .steps_max = STEPS_MAX,
+                              .wants_proof = true};
 
     ord_arena_init(&arena, ARENA_MAX);
     ord_check_run(checker, &in, verdict);
+    /* A proof does not say which of several models an object has. */
+    if (strcmp(checker->name, "linearizable") != 0)
+        check_proof(checker, &in, verdict, checker->name);
     ord_arena_fini(&arena);
     return verdict->outcome;
 }

@@ -6,6 +6,7 @@
 
 #include "checkers/registry.h"
 #include "support_check.h"
+#include "support_proof.h"
 #include "support_weak.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -103,6 +104,7 @@ static void check_one(const struct weak *w, uint64_t seed, uint64_t found[3])
         found[i] += want;
         if ((verdict.outcome == ORD_INVALID) != want)
             explain(history, seed, (int)w->store, i, &verdict);
+        check_proof(checkers[i], &in, &verdict, checkers[i]->name);
         ord_arena_fini(&arena);
     }
     ord_history_free(&history);

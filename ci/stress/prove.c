@@ -36,7 +36,8 @@ struct prove {
     uint64_t counted; /* verdicts of other checkers */
     const char *checker;
     const char *model;
-    const char *wrong; /* NULL: all is as it should be */
+    struct ord_option option; /* name NULL: none */
+    const char *wrong;        /* NULL: all is as it should be */
 };
 
 /* ---- one history -------------------------------------------------------- */
@@ -157,7 +158,10 @@ static bool decide(struct prove *p, const struct ord_model *model)
 
 static bool write_proof(struct prove *p, struct ord_proof_file *file)
 {
-    const struct ord_proof_of of = {.checker = p->checker, .model = p->model};
+    const struct ord_proof_of of = {.checker = p->checker,
+                                    .model = p->model,
+                                    .options = &p->option,
+                                    .option_count = p->option.name != NULL};
     struct ord_err err = {0};
 
     return ord_proof_begin(file, NULL, p->history, false, &err) == ORD_OK &&
@@ -372,19 +376,23 @@ static void try_all(struct prove *p)
 
 /* ---- what is counted ---------------------------------------------------- */
 
-static void try_checker(struct prove *p, const struct ord_checker *checker)
+static void try_checker(struct prove *p, const struct ord_checker *checker,
+                        struct ord_option option)
 {
     struct ord_check_in in = {.history = p->history,
                               .arena = &p->arena,
                               .steps_max = STEPS_MAX,
+                              .options = &option,
+                              .option_count = option.name != NULL,
                               .wants_proof = true};
     bool is_violation;
 
     p->checker = checker->name;
+    p->option = option;
     p->model = NULL;
     ord_check_run(checker, &in, &p->verdict);
     expect(p, true, "what a checker says");
-    if (p->got.vouched_count > 0 || p->verdict.outcome == ORD_UNKNOWN)
+    if (p->verdict.outcome == ORD_UNKNOWN)
         return;
     p->counted++;
     is_violation = p->verdict.outcome == ORD_INVALID;
@@ -396,11 +404,30 @@ static void try_checker(struct prove *p, const struct ord_checker *checker)
 /* All other checkers, too; most have nothing to say of such a history. */
 static void try_checkers(struct prove *p)
 {
+    static const struct {
+        const char *checker;
+        struct ord_option option;
+    } options[] = {
+        {"causal", {"level", "ccv"}},
+        {"causal", {"level", "cm"}},
+        {"consistent-prefix", {"log", "all"}},
+        {"consistent-prefix", {"log", "none"}},
+        {"k-atomicity", {"k", "1"}},
+        {"k-atomicity", {"k", "3"}},
+        {"monotonic-writes", {"readers", "any"}},
+        {"staleness", {"max_versions", "0"}},
+    };
+
     for (const struct ord_checker *const *c = ord_checkers();
          *c != NULL && p->wrong == NULL; c++) {
         if (strcmp((*c)->name, "linearizable") != 0)
-            try_checker(p, *c);
+            try_checker(p, *c, (struct ord_option){NULL, NULL});
+        for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+            if (strcmp((*c)->name, options[i].checker) == 0 && p->wrong == NULL)
+                try_checker(p, *c, options[i].option);
+        }
     }
+    p->option = (struct ord_option){NULL, NULL};
 }
 
 /* ---- many --------------------------------------------------------------- */

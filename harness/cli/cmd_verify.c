@@ -90,13 +90,9 @@ static int say(const struct ord_verify_out *out)
                            ", %llu operations that contradict each other",
                            (unsigned long long)out->core_count);
         if (out->unknown_count > 0)
-            ord_buf_printf(&text, "; %u of them unknown, which claim nothing",
-                           out->unknown_count);
-        if (out->vouched_count > 0)
             ord_buf_printf(&text,
-                           "; %u of them not counted again (only the digests "
-                           "fit)",
-                           out->vouched_count);
+                           "; %u of them unknown: there is nothing to prove",
+                           out->unknown_count);
         ord_buf_char(&text, '\n');
     }
     code = ord_say(STDOUT_FILENO, &text);

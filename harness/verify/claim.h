@@ -7,6 +7,8 @@
 
 enum { CLAIM_OPTIONS_MAX = 32, CLAIM_STATS_MAX = 256, CLAIM_OPS_MAX = 256 };
 
+enum { CLAIM_OPS_FULL = 63 }; /* with so many, a verdict may not name all */
+
 enum claim_verdict { CLAIM_PASS, CLAIM_UNKNOWN, CLAIM_VIOLATION };
 
 struct claim_option { /* raw text between the quotes */
@@ -77,9 +79,7 @@ bool ord_claim_option_is(const struct claim *claim, const char *name,
 
 /* ---- the parts ---------------------------------------------------------- */
 bool ord_verify_linearizable(struct verify *v);
-/* Of monotonic-writes and writes-follow-reads; a pass is not counted again. */
-bool ord_verify_cycles(struct verify *v);
-/* Counts again; sets *is_known to whether it knows how to for this checker. */
-bool ord_verify_facts(struct verify *v, bool *is_known);
+/* Counts again what any other checker counted, and reads what its proof has. */
+bool ord_verify_facts(struct verify *v);
 
 #endif

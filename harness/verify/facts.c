@@ -8,24 +8,35 @@ static const struct {
     const char *checker;
     ord_recount *recount;
     const char *options; /* that it knows how to count by, each with a comma */
+    bool has_objects;    /* in its proofs, which it reads */
 } recounts[] = {
+    {"adya-g2", ord_recount_adya_g2, "", false},
     {"availability", ord_recount_availability,
-     "max_stall_ms,max_read_stall_ms,max_write_stall_ms,"},
-    {"bank", ord_recount_bank, "total,negative_balances,"},
-    {"convergence", ord_recount_convergence, ""},
-    {"counter", ord_recount_counter, ""},
-    {"lost", ord_recount_lost, ""},
-    {"monotonic-reads", ord_recount_monotonic_reads, ""},
-    {"queue", ord_recount_queue, "fail_may_happen,"},
-    {"read-your-writes", ord_recount_read_your_writes, ""},
-    {"set", ord_recount_set, "fail_may_happen,"},
-    {"set-full", ord_recount_set_full, "fail_may_happen,linearizable,"},
-    {"split-brain", ord_recount_split_brain, ""},
-    {"stale", ord_recount_stale, ""},
-    {"stats", ord_recount_stats, ""},
+     "max_stall_ms,max_read_stall_ms,max_write_stall_ms,", false},
+    {"bank", ord_recount_bank, "total,negative_balances,", false},
+    {"causal", ord_recount_causal, "level,", true},
+    {"consistent-prefix", ord_recount_prefix, "log,", false},
+    {"convergence", ord_recount_convergence, "", false},
+    {"counter", ord_recount_counter, "", false},
+    {"duplicated", ord_recount_duplicated, "", false},
+    {"k-atomicity", ord_recount_k_atomicity, "k,", true},
+    {"long-fork", ord_recount_long_fork, "", false},
+    {"lost", ord_recount_lost, "", false},
+    {"monotonic-reads", ord_recount_monotonic_reads, "", false},
+    {"monotonic-writes", ord_recount_monotonic_writes, "readers,", true},
+    {"queue", ord_recount_queue, "fail_may_happen,", false},
+    {"read-your-writes", ord_recount_read_your_writes, "", false},
+    {"sequential", ord_recount_sequential, "", true},
+    {"set", ord_recount_set, "fail_may_happen,", false},
+    {"set-full", ord_recount_set_full, "fail_may_happen,linearizable,", false},
+    {"split-brain", ord_recount_split_brain, "", false},
+    {"stale", ord_recount_stale, "", false},
+    {"staleness", ord_recount_staleness, "max_versions,max_ms,", false},
+    {"stats", ord_recount_stats, "", false},
     {"total-queue", ord_recount_total_queue,
-     "fail_may_happen,unfinished,duplicates,"},
-    {"unique-ids", ord_recount_unique_ids, ""},
+     "fail_may_happen,unfinished,duplicates,", false},
+    {"unique-ids", ord_recount_unique_ids, "", false},
+    {"writes-follow-reads", ord_recount_writes_follow_reads, "", true},
 };
 
 /* ---- tools -------------------------------------------------------------- */
@@ -60,6 +71,17 @@ static int compare_ends(const void *a, const void *b)
     const uint64_t *y = b;
 
     return (*x > *y) - (*x < *y);
+}
+
+bool ord_facts_names(const struct facts *f, int64_t index)
+{
+    const struct claim *claim = f->v->claim;
+
+    for (uint32_t i = 0; i < claim->op_count; i++) {
+        if (claim->ops[i] == index)
+            return true;
+    }
+    return claim->op_count >= CLAIM_OPS_FULL;
 }
 
 bool ord_facts_turn(struct facts *f, uint32_t key)
@@ -138,18 +160,29 @@ static bool compare_fact(struct facts *f, const struct fact *fact)
                              fact->value);
 }
 
-/* One at least of the operations that the verdict names takes part. */
+/* One at least of the operations that the verdict names takes part, and its key
+ * is the one named. */
 static bool names_one(struct facts *f)
 {
     const struct claim *claim = f->v->claim;
+    bool is_blamed = false;
     uint32_t hint = 0;
 
     for (uint32_t i = 0; i < claim->op_count; i++) {
         uint32_t call = ord_verify_call_at(f->v, claim->ops[i], &hint);
 
-        if (call != UINT32_MAX && f->blamed[call] != 0)
+        if (call == UINT32_MAX || f->blamed[call] == 0)
+            continue;
+        is_blamed = true;
+        if (f->names_no_key
+                ? ord_bytes_is(claim->key, "null")
+                : ord_verify_is_key(f->v, ord_verify_object_of(f->v, call),
+                                    claim->key))
             return true;
     }
+    if (is_blamed)
+        return ord_verify_refuse(f->v, "what breaks the claim is of another "
+                                       "key than it says");
     return ord_verify_refuse(f->v,
                              "none of the operations that it names breaks "
                              "the claim");
@@ -193,20 +226,23 @@ static bool knows_options(const struct claim *claim, const char *options)
     return true;
 }
 
-bool ord_verify_facts(struct verify *v, bool *is_known)
+bool ord_verify_facts(struct verify *v)
 {
     const struct claim *claim = v->claim;
     struct facts *f = NULL;
     size_t i = 0;
 
+    if (claim->verdict == CLAIM_UNKNOWN)
+        return true;
     while (i < sizeof recounts / sizeof *recounts &&
            !ord_bytes_is(claim->checker, recounts[i].checker))
         i++;
-    *is_known = claim->verdict == CLAIM_UNKNOWN ||
-                (i < sizeof recounts / sizeof *recounts &&
-                 knows_options(claim, recounts[i].options));
-    if (!*is_known || claim->verdict == CLAIM_UNKNOWN)
-        return true;
+    if (i == sizeof recounts / sizeof *recounts ||
+        !knows_options(claim, recounts[i].options))
+        return ord_verify_refuse(v, "nobody here knows how to count that "
+                                    "again, with such options");
+    if (claim->has_objects && !recounts[i].has_objects)
+        return ord_verify_refuse(v, "its proofs have no objects");
     ord_arena_reset(v->scratch);
     f = ord_arena_zalloc(v->scratch, 1, sizeof *f);
     if (f == NULL)

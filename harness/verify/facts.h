@@ -32,22 +32,29 @@ struct facts {
     uint64_t violations;
     const char *unknown; /* no pass, and why; NULL: it can be one */
     bool blames_none;    /* violations that no operation shows */
-    bool is_over;        /* no memory: the verification gave up */
+    bool names_no_key;   /* a violation of no one object */
+    bool is_over;        /* refused, or no memory: the verification gave up */
 };
 
 typedef void ord_recount(struct facts *f);
 
-ord_recount ord_recount_availability, ord_recount_bank, ord_recount_convergence,
-    ord_recount_counter, ord_recount_lost, ord_recount_monotonic_reads,
-    ord_recount_queue, ord_recount_read_your_writes, ord_recount_stale,
+ord_recount ord_recount_adya_g2, ord_recount_availability, ord_recount_bank,
+    ord_recount_causal, ord_recount_convergence, ord_recount_counter,
+    ord_recount_duplicated, ord_recount_k_atomicity, ord_recount_long_fork,
+    ord_recount_lost, ord_recount_monotonic_reads, ord_recount_monotonic_writes,
+    ord_recount_prefix, ord_recount_queue, ord_recount_read_your_writes,
+    ord_recount_sequential, ord_recount_stale, ord_recount_staleness,
     ord_recount_stats, ord_recount_set, ord_recount_set_full,
-    ord_recount_split_brain, ord_recount_total_queue, ord_recount_unique_ids;
+    ord_recount_split_brain, ord_recount_total_queue, ord_recount_unique_ids,
+    ord_recount_writes_follow_reads;
 
 /* ---- tools -------------------------------------------------------------- */
 
 void ord_fact(struct facts *f, const char *name, double value);
 /* One more violation, which that call takes part in. */
 void ord_blame(struct facts *f, uint32_t call);
+/* The verdict names that event, or has no room for more. */
+bool ord_facts_names(const struct facts *f, int64_t index);
 /* Turns to an object: at, count, ends, end_count. */
 bool ord_facts_turn(struct facts *f, uint32_t key);
 /* count * size zeroed bytes for all of the recount; NULL: it is over. */

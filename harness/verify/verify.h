@@ -30,12 +30,10 @@ struct ord_verify_in {
 struct ord_verify_out {
     bool is_accepted;
     uint32_t check_count;
-    uint32_t unknown_count; /* verdicts that claim nothing */
-    uint32_t vouched_count; /* checkers that nobody counts again here: only the
-                               digests speak for their verdict */
-    uint64_t order_count;   /* calls that stand in orders */
-    uint64_t core_count;    /* calls in cores and cycles */
-    uint64_t steps;         /* of the searches */
+    uint32_t unknown_count;        /* verdicts that claim nothing */
+    uint64_t order_count;          /* calls that stand in orders */
+    uint64_t core_count;           /* calls in cores and cycles */
+    uint64_t steps;                /* of the searches */
     char why[ORD_VERIFY_WHY_SIZE]; /* rejected: which element, and why */
 };
 
