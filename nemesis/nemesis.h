@@ -50,6 +50,13 @@ enum ord_trigger {
     ORD_ON_OP,            /* an operation `on` is invoked, or completes */
 };
 
+/* A parameter that is one of several texts: each seed draws its own. */
+struct ord_choice {
+    uint32_t param; /* index into the entry's parameters */
+    const char *const *values;
+    uint32_t count; /* 1 or more */
+};
+
 /* One line of the campaign's nemesis list, parsed by harness/run.  A fault
  * triggered by time with neither at nor every begins with the main phase. */
 struct ord_nemesis_entry {
@@ -69,7 +76,10 @@ struct ord_nemesis_entry {
     int64_t cooldown_ns; /* ORD_ON_LOG, ORD_ON_OP: from one event that counts
                             to the next; 0: the first one only */
     int64_t delay_ns;    /* after the event, for events */
-    uint32_t line;       /* of the campaign file, for errors */
+    const struct ord_choice *choices; /* before draw.h has looked at them */
+    uint32_t choice_count;
+    bool is_left_out; /* by swarm mode: nothing of it is planned */
+    uint32_t line;    /* of the campaign file, for errors */
 };
 
 /* What a fault in force does to its nodes. */

@@ -240,8 +240,8 @@ static int by_time(const void *a, const void *b)
     return (x->id > y->id) - (x->id < y->id);
 }
 
-static int check_entry(const struct ord_nemesis_entry *entry,
-                       const struct ord_plan_in *in, struct ord_err *err)
+int ord_plan_check(const struct ord_nemesis_entry *entry,
+                   const struct ord_plan_in *in, struct ord_err *err)
 {
     const struct ord_nemesis_ops *ops = ord_nemesis_find(entry->fault);
     char list[256] = "";
@@ -271,8 +271,9 @@ int ord_fault_plan(const struct ord_nemesis_entry *entries, uint32_t count,
     ORD_ASSERT(in->node_count <= ORD_NODES_MAX);
     *out = (struct ord_fault_plan){0};
     for (uint32_t i = 0; i < count; i++) {
-        if (check_entry(&entries[i], in, err) == ORD_OK &&
-            plan_entry(&entries[i], i, in, out, err) == ORD_OK)
+        if (ord_plan_check(&entries[i], in, err) == ORD_OK &&
+            (entries[i].is_left_out ||
+             plan_entry(&entries[i], i, in, out, err) == ORD_OK))
             continue;
         if (bad_entry != NULL)
             *bad_entry = i;

@@ -89,7 +89,7 @@ static void warn(const struct ord_campaign *campaign)
         const struct ord_cell *cell = &campaign->cells[i];
         struct ord_err why = {0};
 
-        if (i > 0 && cell->entries == cell[-1].entries)
+        if (i > 0 && cell->written == cell[-1].written)
             continue;
         if (ord_cell_probe(cell, &why) != ORD_OK)
             fprintf(stderr, "ordeal: %s\n", why.text);

@@ -87,9 +87,15 @@ static int bank_build(const struct ord_workload_in *in,
     return ORD_OK;
 }
 
+static const struct ord_workload_kind bank_kinds[] = {
+    {"read", "read_share", "0", false},
+    {0},
+};
+
 const struct ord_workload_ops ord_workload_bank = {
     .name = "bank",
     .about = "transfers between accounts; does the sum ever change?",
     .params = bank_params,
+    .kinds = bank_kinds,
     .build = bank_build,
 };

@@ -63,9 +63,15 @@ static int counter_build(const struct ord_workload_in *in,
     return ORD_OK;
 }
 
+static const struct ord_workload_kind counter_kinds[] = {
+    {"read", "read_share", "0", false},
+    {0},
+};
+
 const struct ord_workload_ops ord_workload_counter = {
     .name = "counter",
     .about = "amounts added to counters; is every acknowledged one in the sum?",
     .params = counter_params,
+    .kinds = counter_kinds,
     .build = counter_build,
 };

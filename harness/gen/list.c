@@ -23,9 +23,15 @@ static int list_build(const struct ord_workload_in *in,
                               out, err);
 }
 
+static const struct ord_workload_kind list_kinds[] = {
+    {"read", "read_share", "0", false},
+    {0},
+};
+
 const struct ord_workload_ops ord_workload_list = {
     .name = "list",
     .about = "unique elements appended to lists; whole lists read",
     .params = list_params,
+    .kinds = list_kinds,
     .build = list_build,
 };

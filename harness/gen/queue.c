@@ -81,9 +81,15 @@ static int queue_build(const struct ord_workload_in *in,
     return ORD_OK;
 }
 
+static const struct ord_workload_kind queue_kinds[] = {
+    {"dequeue", "dequeue_share", "0", false},
+    {0},
+};
+
 const struct ord_workload_ops ord_workload_queue = {
     .name = "queue",
     .about = "unique elements through queues, which are emptied in the end",
     .params = queue_params,
+    .kinds = queue_kinds,
     .build = queue_build,
 };

@@ -220,9 +220,17 @@ static int register_build(const struct ord_workload_in *in,
     return ORD_OK;
 }
 
+static const struct ord_workload_kind register_kinds[] = {
+    {"read", "read", "0", false},
+    {"write", "write", "0", true},
+    {"cas", "cas", "0", true},
+    {0},
+};
+
 const struct ord_workload_ops ord_workload_register = {
     .name = "register",
     .about = "read, write and compare-and-set on single values",
     .params = register_params,
+    .kinds = register_kinds,
     .build = register_build,
 };

@@ -22,9 +22,15 @@ static int set_build(const struct ord_workload_in *in, struct ord_workload *out,
                               err);
 }
 
+static const struct ord_workload_kind set_kinds[] = {
+    {"read", "read_share", "0", false},
+    {0},
+};
+
 const struct ord_workload_ops ord_workload_set = {
     .name = "set",
     .about = "unique elements added to a set; what is missing in the end?",
     .params = set_params,
+    .kinds = set_kinds,
     .build = set_build,
 };

@@ -38,10 +38,21 @@ struct ord_workload {
     const char *checkers[ORD_WORKLOAD_CHECKERS_MAX]; /* NULL at the end */
 };
 
+/* A kind of operation that swarm mode may leave out, and the parameter that
+ * does it. */
+struct ord_workload_kind {
+    const char *name;  /* "cas" */
+    const char *param; /* "cas" */
+    const char *none;  /* "0" */
+    bool is_change;    /* of those that change something, one stays in, unless
+                          there are others that cannot be left out */
+};
+
 struct ord_workload_ops {
     const char *name;
     const char *about;
-    const struct ord_param_spec *params; /* name == NULL at the end */
+    const struct ord_param_spec *params;   /* name == NULL at the end */
+    const struct ord_workload_kind *kinds; /* likewise; NULL: there are none */
     int (*build)(const struct ord_workload_in *in, struct ord_workload *out,
                  struct ord_err *err);
 };

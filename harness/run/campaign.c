@@ -10,6 +10,7 @@
 #include "harness/base/file.h"
 #include "harness/base/rng.h"
 #include "harness/run/cell_read.h"
+#include "harness/run/swarm.h"
 #include "harness/run/yaml.h"
 
 enum { VARY_MAX = 8, VARIANTS_MAX = 1000, SEEDS_MAX = ORD_CELLS_MAX };
@@ -229,8 +230,12 @@ static int read_variant(struct reader *in, const struct ord_yaml *at,
     if (cell.id == NULL)
         return ord_yaml_fail(at, in->err, "no memory");
     for (uint32_t i = 0; i < seeds->count && is_wanted(in, cell.id); i++) {
-        cell.seed = seeds->at[i];
-        rc = add_cell(in, &cell, at);
+        struct ord_cell one = cell;
+
+        one.seed = seeds->at[i];
+        rc = ord_swarm_draw(&one, in->arena, in->err);
+        if (rc == ORD_OK)
+            rc = add_cell(in, &one, at);
         if (rc != ORD_OK)
             return rc;
     }
@@ -315,6 +320,8 @@ static int try_plans(struct reader *in)
             ord_wrap(in->err, "%s:%u: cell %s", cell->path, cell->line,
                      cell->id);
         else
+            rc = ord_swarm_check(cell, &scratch, in->err);
+        if (rc == ORD_OK)
             rc = ord_cell_faults(cell, &scratch, &faults, in->err);
         ord_arena_fini(&scratch);
         if (rc != ORD_OK)
@@ -458,8 +465,8 @@ int ord_cell_faults(const struct ord_cell *cell, struct ord_arena *arena,
 int ord_cell_probe(const struct ord_cell *cell, struct ord_err *err)
 {
     for (uint32_t i = 0; i < cell->entry_count; i++) {
-        if (ord_nemesis_probe(&cell->entries[i], err) != ORD_OK)
-            return ord_wrap(err, "%s:%u", cell->path, cell->entries[i].line);
+        if (ord_nemesis_probe(&cell->written[i], err) != ORD_OK)
+            return ord_wrap(err, "%s:%u", cell->path, cell->written[i].line);
     }
     return ORD_OK;
 }

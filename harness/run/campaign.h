@@ -48,8 +48,12 @@ struct ord_cell {
     const struct ord_workload_ops *workload;
     const struct ord_param *params;
     uint32_t param_count;
-    const struct ord_nemesis_entry *entries;
+    const struct ord_nemesis_entry *written; /* as the file has them */
+    const struct ord_nemesis_entry *entries; /* what the seed made of them */
     uint32_t entry_count;
+    bool swarms_faults; /* see swarm.h */
+    bool swarms_ops;
+    const bool *kinds_left_out; /* of the workload's kinds; NULL: none is */
     uint32_t away_max; /* nodes down, frozen or out at once; 0: any number */
     struct ord_cell_check checks[ORD_CHECKS_MAX];
     uint32_t check_count;

@@ -393,6 +393,7 @@ static int read_plain(const struct ord_yaml *map, bool is_cell,
         {"workload", ORD_YAML_NODE, &to->ignored, 0, 0, false},
         {"nemesis", ORD_YAML_NODE, &to->ignored, 0, 0, false},
         {"checkers", ORD_YAML_NODE, &to->ignored, 0, 0, false},
+        {"swarm", ORD_YAML_NODE, &to->ignored, 0, 0, false},
         {"expect", ORD_YAML_MAPPING, &to->ignored, 0, 0, false},
         {"about", ORD_YAML_TEXT, &cell->about, 0, 0, false},
         {is_cell ? "vary" : NULL, ORD_YAML_NODE, &to->ignored, 0, 0, false},
@@ -492,6 +493,30 @@ static int read_keys(const struct ord_cell_source *source,
     return read_away(source, cell, to, err);
 }
 
+/* swarm: yes, or {faults: yes, operations: no}. */
+static int read_swarm(const struct ord_yaml *at, struct ord_cell *cell,
+                      struct ord_err *err)
+{
+    bool both = false;
+    const struct ord_yaml_field fields[] = {
+        {"faults", ORD_YAML_BOOL, &cell->swarms_faults, 0, 0, false},
+        {"operations", ORD_YAML_BOOL, &cell->swarms_ops, 0, 0, false},
+        {0},
+    };
+
+    if (at == NULL)
+        return ORD_OK;
+    if (at->kind == ORD_YAML_MAP)
+        return ord_yaml_read(at, fields, err);
+    if (ord_yaml_bool(at, &both, err) != ORD_OK)
+        return ord_yaml_fail(at, err,
+                             "expected yes, no, or {faults: yes, operations: "
+                             "no}");
+    cell->swarms_faults = both;
+    cell->swarms_ops = both;
+    return ORD_OK;
+}
+
 /* The cell's own client, its placeholders tried out. */
 static int read_client(const struct ord_yaml *at, struct ord_arena *arena,
                        struct ord_cell *cell, struct ord_err *err)
@@ -548,6 +573,8 @@ int ord_cell_from_yaml(const struct ord_cell_source *source,
         rc = read_checks(source, arena, cell, err);
     if (rc == ORD_OK)
         rc = read_expect(source, cell, err);
+    if (rc == ORD_OK)
+        rc = read_swarm(pick(source, "swarm"), cell, err);
     if (rc == ORD_OK && pick(source, "nemesis") != NULL)
         rc = ord_entries_read(pick(source, "nemesis"), arena, cell, err);
     return rc;

@@ -238,7 +238,8 @@ static int watch(struct conductor *c, int fd, uint32_t tag, struct ord_err *err)
 static bool has_fault(const struct ord_cell *cell, const char *name)
 {
     for (uint32_t i = 0; i < cell->entry_count; i++) {
-        if (strcmp(cell->entries[i].fault, name) == 0)
+        if (strcmp(cell->entries[i].fault, name) == 0 &&
+            !cell->entries[i].is_left_out)
             return true;
     }
     return false;

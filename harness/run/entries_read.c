@@ -179,12 +179,62 @@ static bool is_about_when(const char *key)
     return false;
 }
 
+/* A parameter: a text, or a list of which each seed draws one. */
+static int read_param(const struct ord_yaml *at, struct ord_arena *arena,
+                      const char *name, struct ord_fault_param *param,
+                      struct ord_choice *choice, struct ord_err *err)
+{
+    const char **values;
+
+    *param = (struct ord_fault_param){name, at->text};
+    if (at->kind == ORD_YAML_SCALAR)
+        return ORD_OK;
+    if (at->kind != ORD_YAML_LIST || at->count == 0)
+        return ord_yaml_fail(at, err,
+                             "expected plain text, or a list of it from which "
+                             "each seed draws");
+    values = ord_arena_zalloc(arena, at->count, sizeof *values);
+    for (uint32_t i = 0; i < at->count; i++) {
+        if (values == NULL || at->items[i].kind != ORD_YAML_SCALAR)
+            return ord_yaml_fail(&at->items[i], err, "expected plain text");
+        values[i] = at->items[i].text;
+    }
+    *choice = (struct ord_choice){.values = values, .count = at->count};
+    param->value = values[0];
+    return ORD_OK;
+}
+
+static int read_params(const struct ord_yaml *map, struct ord_arena *arena,
+                       struct ord_nemesis_entry *to, struct ord_err *err)
+{
+    struct ord_fault_param *params =
+        ord_arena_zalloc(arena, map->count, sizeof *params);
+    struct ord_choice *choices =
+        ord_arena_zalloc(arena, map->count, sizeof *choices);
+
+    if (params == NULL || choices == NULL)
+        return ord_yaml_fail(map, err, "no memory");
+    to->params = params;
+    to->choices = choices;
+    for (uint32_t i = 0; i < map->count; i++) {
+        struct ord_choice *choice = &choices[to->choice_count];
+
+        if (is_about_when(map->keys[i]))
+            continue;
+        if (read_param(&map->items[i], arena, map->keys[i],
+                       &params[to->param_count], choice, err) != ORD_OK)
+            return err->rc;
+        choice->param = to->param_count++;
+        to->choice_count += choice->count > 0;
+    }
+    return ORD_OK;
+}
+
 static int read_entry(const struct ord_yaml *map, struct ord_arena *arena,
                       struct ord_nemesis_entry *to, struct ord_err *err)
 {
     const struct ord_yaml *fault =
         map->kind == ORD_YAML_MAP ? ord_yaml_get(map, "fault") : NULL;
-    struct ord_fault_param *params;
 
     if (fault == NULL || fault->kind != ORD_YAML_SCALAR)
         return ord_yaml_fail(map, err, "expected a map with 'fault: NAME'");
@@ -193,19 +243,9 @@ static int read_entry(const struct ord_yaml *map, struct ord_arena *arena,
                              "there is no fault '%s' (see `ordeal list "
                              "nemeses`)",
                              fault->text);
-    params = ord_arena_zalloc(arena, map->count, sizeof *params);
-    if (params == NULL)
-        return ord_yaml_fail(map, err, "no memory");
-    *to = (struct ord_nemesis_entry){
-        .fault = fault->text, .params = params, .line = map->line};
-    for (uint32_t i = 0; i < map->count; i++) {
-        if (is_about_when(map->keys[i]))
-            continue;
-        if (map->items[i].kind != ORD_YAML_SCALAR)
-            return ord_yaml_fail(&map->items[i], err, "expected plain text");
-        params[to->param_count++] =
-            (struct ord_fault_param){map->keys[i], map->items[i].text};
-    }
+    *to = (struct ord_nemesis_entry){.fault = fault->text, .line = map->line};
+    if (read_params(map, arena, to, err) != ORD_OK)
+        return err->rc;
     return read_when(map, arena, to, err);
 }
 
@@ -222,6 +262,7 @@ int ord_entries_read(const struct ord_yaml *list, struct ord_arena *arena,
         return ord_yaml_fail(list, err, "no memory");
     for (uint32_t i = 0; i < list->count && rc == ORD_OK; i++)
         rc = read_entry(&list->items[i], arena, &entries[i], err);
+    cell->written = entries;
     cell->entries = entries;
     cell->entry_count = list->count;
     return rc;

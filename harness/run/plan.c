@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "harness/base/clock.h"
+#include "harness/run/swarm.h"
 
 static const size_t ARENA_SIZE_MAX = (size_t)1 << 30;
 
@@ -118,6 +119,7 @@ int ord_plan_cell_text(const struct ord_cell *cell, uint32_t ops_per_worker,
         rc = ord_cell_faults(cell, &arena, &faults, err);
     if (rc == ORD_OK) {
         put_head_text(cell, out);
+        ord_swarm_print(cell, out);
         ord_buf_printf(out, "  faults: %u\n", faults.count);
         for (uint32_t i = 0; i < faults.count; i++) {
             ord_buf_text(out, "    ");
@@ -196,6 +198,7 @@ int ord_plan_cell_json(const struct ord_cell *cell, uint32_t ops_per_worker,
         rc = ord_cell_faults(cell, &arena, &faults, err);
     if (rc == ORD_OK) {
         put_head_json(cell, out);
+        ord_swarm_json(cell, out);
         ord_buf_text(out, ",\"faults\":[");
         for (uint32_t i = 0; i < faults.count; i++) {
             if (i > 0)

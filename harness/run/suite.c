@@ -479,7 +479,7 @@ static int probe_faults(const struct suite *s, struct ord_err *err)
     for (uint32_t i = 0; i < campaign->cell_count; i++) {
         const struct ord_cell *cell = &campaign->cells[i];
 
-        if (!is_of_shard(s, i) || (i > 0 && cell->entries == cell[-1].entries))
+        if (!is_of_shard(s, i) || (i > 0 && cell->written == cell[-1].written))
             continue; /* only the seed differs */
         if (ord_cell_probe(cell, err) != ORD_OK)
             return err->rc;

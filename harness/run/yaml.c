@@ -334,13 +334,13 @@ static int read_real(const struct ord_yaml *at, int64_t low, int64_t high,
     return ORD_OK;
 }
 
-static int read_bool(const struct ord_yaml *at, bool *value,
-                     struct ord_err *err)
+int ord_yaml_bool(const struct ord_yaml *at, bool *value, struct ord_err *err)
 {
     if (want_scalar(at, "true or false", err) != ORD_OK)
         return err->rc;
-    *value = strcmp(at->text, "true") == 0;
-    if (!*value && strcmp(at->text, "false") != 0)
+    *value = strcmp(at->text, "true") == 0 || strcmp(at->text, "yes") == 0;
+    if (!*value && strcmp(at->text, "false") != 0 &&
+        strcmp(at->text, "no") != 0)
         return ord_yaml_fail(at, err, "expected true or false, found '%s'",
                              at->text);
     return ORD_OK;
@@ -375,7 +375,7 @@ static int read_field(const struct ord_yaml *at,
     case ORD_YAML_REAL:
         return read_real(at, field->low, field->high, field->to, err);
     case ORD_YAML_BOOL:
-        return read_bool(at, field->to, err);
+        return ord_yaml_bool(at, field->to, err);
     case ORD_YAML_DURATION:
         rc = ord_yaml_duration(at, field->to, err);
         if (rc == ORD_OK &&

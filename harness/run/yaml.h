@@ -66,6 +66,7 @@ int ord_yaml_read(const struct ord_yaml *map,
 int ord_yaml_read_some(const struct ord_yaml *map,
                        const struct ord_yaml_field *fields,
                        struct ord_err *err);
+int ord_yaml_bool(const struct ord_yaml *at, bool *value, struct ord_err *err);
 int ord_yaml_duration(const struct ord_yaml *at, int64_t *ns,
                       struct ord_err *err);
 int ord_yaml_count(const struct ord_yaml *at, uint64_t low, uint64_t high,
