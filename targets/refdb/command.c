@@ -13,7 +13,7 @@
 
 static const int64_t WAIT_MS_MAX = 60000;
 
-static bool is_word(struct ord_bytes arg, const char *word)
+bool rd_is_word(struct ord_bytes arg, const char *word)
 {
     return arg.size == strlen(word) && strncasecmp(arg.at, word, arg.size) == 0;
 }
@@ -39,15 +39,14 @@ void rd_answer_elsewhere(struct rd_node *node, struct rd_session *session)
         rd_answer_error(session, "NOTLEADER %u leads", leader);
 }
 
-/* With META ON every reply is [reply, node, epoch, position]. */
-static void open_reply(struct rd_session *session)
+void rd_open_reply(struct rd_session *session)
 {
     if (session->is_meta)
         rd_resp_array(&session->out, 4);
 }
 
-static void close_reply(struct rd_node *node, struct rd_session *session,
-                        uint64_t epoch, uint64_t position)
+void rd_close_reply(struct rd_node *node, struct rd_session *session,
+                    uint64_t epoch, uint64_t position)
 {
     if (!session->is_meta)
         return;
@@ -59,21 +58,21 @@ static void close_reply(struct rd_node *node, struct rd_session *session,
 static void answer_simple(struct rd_node *node, struct rd_session *session,
                           const char *text)
 {
-    open_reply(session);
+    rd_open_reply(session);
     rd_resp_simple(&session->out, text);
-    close_reply(node, session, node->core.hard.epoch, node->core.applied);
+    rd_close_reply(node, session, node->core.hard.epoch, node->core.applied);
 }
 
 void rd_answer_read(struct rd_node *node, struct rd_session *session)
 {
     if (node->err.rc != ORD_OK)
         return;
-    open_reply(session);
+    rd_open_reply(session);
     if (rd_storage_read(node->storage, session->read_kind,
                         ord_buf_bytes(&session->key), &session->out,
                         &node->err) != ORD_OK)
         return;
-    close_reply(node, session, node->core.hard.epoch, node->core.applied);
+    rd_close_reply(node, session, node->core.hard.epoch, node->core.applied);
 }
 
 void rd_answer_write(struct rd_node *node, struct rd_session *session,
@@ -84,30 +83,48 @@ void rd_answer_write(struct rd_node *node, struct rd_session *session,
         rd_answer_error(session, "ERR value is not an integer or overflows");
         return;
     }
-    open_reply(session);
+    rd_open_reply(session);
     if (result->kind == RD_RESULT_OK)
         rd_resp_simple(&session->out, "OK");
     else
         rd_resp_int(&session->out, result->value);
-    close_reply(node, session, entry->epoch, entry->index);
+    rd_close_reply(node, session, entry->epoch, entry->index);
 }
 
-static void refuse(struct rd_node *node, struct rd_session *session,
-                   enum rd_proposal why)
+void rd_refuse(struct rd_node *node, struct rd_session *session,
+               enum rd_proposal why)
 {
     if (why == RD_FENCED)
         rd_answer_error(session, "FENCED cut off from the majority");
     else if (why == RD_TOO_MUCH)
         rd_answer_error(session, "ERR too much at once");
+    else if (why == RD_BUSY)
+        rd_answer_error(session, "BUSY another change of members, or of the "
+                                 "leader, is not settled yet");
     else
         rd_answer_elsewhere(node, session);
+}
+
+void rd_await_write(struct rd_node *node, struct rd_session *session,
+                    uint64_t index)
+{
+    struct rd_pending pending = {.index = index,
+                                 .token = rd_token(node, session)};
+
+    session->state = RD_SESSION_WRITE;
+    session->wanted = index;
+    session->deadline_ns = node->now + node->config.request_timeout_ns;
+    ord_buf_add(&node->pending, (struct ord_bytes){.at = (char *)&pending,
+                                                   .size = sizeof pending});
+    /* Without room for that the answer will be: uncertain, in time. */
+    node->pending.failed = false;
 }
 
 static void do_write(struct rd_node *node, struct rd_session *session,
                      const struct rd_cmd *cmd)
 {
-    struct rd_pending pending = {.token = rd_token(node, session)};
     enum rd_proposal got;
+    uint64_t index;
     int64_t number;
 
     if (cmd->kind == RD_CMD_INCRBY && !rd_parse_int(cmd->arg[1], &number)) {
@@ -120,19 +137,13 @@ static void do_write(struct rd_node *node, struct rd_session *session,
         rd_answer_error(session, "ERR command too long");
         return;
     }
-    got = rd_core_propose(&node->core, ord_buf_bytes(&node->scratch),
-                          &pending.index, node->now);
+    got = rd_core_propose(&node->core, ord_buf_bytes(&node->scratch), &index,
+                          node->now);
     if (got != RD_PROPOSED) {
-        refuse(node, session, got);
+        rd_refuse(node, session, got);
         return;
     }
-    session->state = RD_SESSION_WRITE;
-    session->wanted = pending.index;
-    session->deadline_ns = node->now + node->config.request_timeout_ns;
-    ord_buf_add(&node->pending, (struct ord_bytes){.at = (char *)&pending,
-                                                   .size = sizeof pending});
-    /* Without room for that the answer will be: uncertain, in time. */
-    node->pending.failed = false;
+    rd_await_write(node, session, index);
 }
 
 enum route { ROUTE_LEADER, ROUTE_LOCAL, ROUTE_MINPOS, ROUTE_MAXLAG };
@@ -179,23 +190,23 @@ static void do_read(struct rd_node *node, struct rd_session *session,
     if (got == RD_PROPOSED)
         return; /* answered already, or to be */
     session->state = RD_SESSION_IDLE;
-    refuse(node, session, got);
+    rd_refuse(node, session, got);
 }
 
 /* Takes LOCAL, MINPOS p ms, MAXLAG ms, READFROM leader off the front; 0: none,
  * -1: malformed, else arguments taken. */
 static int take_opts(const struct rd_request *request, struct read_opts *opts)
 {
-    if (is_word(request->arg[0], "LOCAL")) {
+    if (rd_is_word(request->arg[0], "LOCAL")) {
         opts->route = ROUTE_LOCAL;
         return 1;
     }
-    if (is_word(request->arg[0], "READFROM")) {
-        if (request->count < 2 || !is_word(request->arg[1], "leader"))
+    if (rd_is_word(request->arg[0], "READFROM")) {
+        if (request->count < 2 || !rd_is_word(request->arg[1], "leader"))
             return -1;
         return 2;
     }
-    if (is_word(request->arg[0], "MINPOS")) {
+    if (rd_is_word(request->arg[0], "MINPOS")) {
         opts->route = ROUTE_MINPOS;
         if (request->count < 3 ||
             !rd_parse_int(request->arg[1], &opts->position) ||
@@ -204,7 +215,7 @@ static int take_opts(const struct rd_request *request, struct read_opts *opts)
             return -1;
         return 3;
     }
-    if (is_word(request->arg[0], "MAXLAG")) {
+    if (rd_is_word(request->arg[0], "MAXLAG")) {
         opts->route = ROUTE_MAXLAG;
         if (request->count < 2 || !rd_parse_int(request->arg[1], &opts->ms) ||
             opts->ms < 0 || opts->ms > WAIT_MS_MAX)
@@ -232,7 +243,7 @@ static bool try_read(struct rd_node *node, struct rd_session *session,
     uint32_t left = request->count - at;
 
     for (int i = 0; i < 3 && taken >= 0 && left > 0; i++) {
-        if (!is_word(request->arg[at], reads[i].name))
+        if (!rd_is_word(request->arg[at], reads[i].name))
             continue;
         if (left != 2 && left != reads[i].most)
             break;
@@ -257,7 +268,7 @@ static bool try_write(struct rd_node *node, struct rd_session *session,
         struct rd_cmd cmd = {.kind = (enum rd_cmd_kind)kind,
                              .count = spec->count};
 
-        if (!is_word(request->arg[0], spec->name))
+        if (!rd_is_word(request->arg[0], spec->name))
             continue;
         if (request->count != spec->count + 1) {
             rd_answer_error(session, "ERR %s takes %u arguments", spec->name,
@@ -278,7 +289,7 @@ static void do_role(struct rd_node *node, struct rd_session *session)
     struct ord_buf *out = &session->out;
     int64_t lag = rd_core_lag_ns(core, node->now) / ORD_MS;
 
-    open_reply(session);
+    rd_open_reply(session);
     rd_resp_array(out, 7);
     rd_resp_bulk(out, ord_bytes_of(rd_role_name(core)));
     rd_resp_int(out, core->config.id);
@@ -287,7 +298,7 @@ static void do_role(struct rd_node *node, struct rd_session *session)
     rd_resp_int(out, (int64_t)core->log.last);
     rd_resp_int(out, (int64_t)core->applied);
     rd_resp_int(out, lag);
-    close_reply(node, session, core->hard.epoch, core->applied);
+    rd_close_reply(node, session, core->hard.epoch, core->applied);
 }
 
 static void do_info(struct rd_node *node, struct rd_session *session)
@@ -297,6 +308,9 @@ static void do_info(struct rd_node *node, struct rd_session *session)
 
     ord_buf_clear(text);
     rd_config_print(&node->config, text);
+    ord_buf_text(text, "members:");
+    rd_members_print(text, &core->settled);
+    ord_buf_char(text, '\n');
     ord_buf_printf(text, "role:%s\nleader:%u\nepoch:%" PRIu64 "\n",
                    rd_role_name(core), core->leader, core->hard.epoch);
     ord_buf_printf(text,
@@ -310,9 +324,9 @@ static void do_info(struct rd_node *node, struct rd_session *session)
     ord_buf_printf(text, "fenced:%d\nsync-follower:%u\nlag-ms:%" PRId64 "\n",
                    rd_core_is_fenced(core, node->now), core->sync_id,
                    rd_core_lag_ns(core, node->now) / ORD_MS);
-    open_reply(session);
+    rd_open_reply(session);
     rd_resp_bulk(&session->out, ord_buf_bytes(text));
-    close_reply(node, session, core->hard.epoch, core->applied);
+    rd_close_reply(node, session, core->hard.epoch, core->applied);
 }
 
 static void do_promote(struct rd_node *node, struct rd_session *session)
@@ -321,17 +335,20 @@ static void do_promote(struct rd_node *node, struct rd_session *session)
         answer_simple(node, session, "OK");
     else
         rd_answer_error(session,
-                        "ERR failover=election: the nodes vote for a leader");
+                        node->config.core.failover == RD_ELECTION
+                            ? "ERR failover=election: the nodes vote for a "
+                              "leader"
+                            : "ERR this node is no member");
 }
 
 /* META and CHECK: ON or OFF, for every later request. */
 static void do_switch(struct rd_node *node, struct rd_session *session,
                       const struct rd_request *request, bool *is_on)
 {
-    bool wants_on = request->count == 2 && is_word(request->arg[1], "ON");
+    bool wants_on = request->count == 2 && rd_is_word(request->arg[1], "ON");
 
     if (!wants_on &&
-        (request->count != 2 || !is_word(request->arg[1], "OFF"))) {
+        (request->count != 2 || !rd_is_word(request->arg[1], "OFF"))) {
         rd_answer_error(session, "ERR expected ON or OFF");
         return;
     }
@@ -349,24 +366,26 @@ void rd_command(struct rd_node *node, struct rd_session *session,
     ORD_ASSERT(session->state == RD_SESSION_IDLE);
     if (try_read(node, session, request) || try_write(node, session, request))
         return;
-    if (is_word(name, "PING")) {
+    if (rd_is_word(name, "PING")) {
         answer_simple(node, session, "PONG");
-    } else if (is_word(name, "READY")) {
+    } else if (rd_is_word(name, "READY")) {
         if (rd_core_is_ready(&node->core, node->now))
             answer_simple(node, session, "READY");
         else
             rd_answer_error(session, "LOADING no leader is heard");
-    } else if (is_word(name, "META")) {
+    } else if (rd_is_word(name, "META")) {
         do_switch(node, session, request, &session->is_meta);
-    } else if (is_word(name, "CHECK")) {
+    } else if (rd_is_word(name, "CHECK")) {
         do_switch(node, session, request, &session->is_checked);
-    } else if (is_word(name, "ROLE")) {
+    } else if (rd_is_word(name, "ROLE")) {
         do_role(node, session);
-    } else if (is_word(name, "INFO")) {
+    } else if (rd_is_word(name, "INFO")) {
         do_info(node, session);
-    } else if (is_word(name, "PROMOTE")) {
+    } else if (rd_is_word(name, "PROMOTE")) {
         do_promote(node, session);
-    } else if (is_word(name, "QUIT")) {
+    } else if (rd_is_word(name, "MEMBER")) {
+        rd_member_command(node, session, request);
+    } else if (rd_is_word(name, "QUIT")) {
         answer_simple(node, session, "OK");
         session->is_closing = true;
     } else {

@@ -7,7 +7,7 @@
 #include "harness/base/clock.h"
 #include "targets/refdb/cmd.h"
 
-enum { CHOICES_MAX = 8, CHOICE_SIZE = 20 };
+enum { CHOICES_MAX = 12, CHOICE_SIZE = 28 };
 
 enum kind { KIND_CHOICE, KIND_DURATION, KIND_NUMBER, KIND_TEXT };
 
@@ -30,6 +30,7 @@ enum which {
     SET_SEMI_SYNC_TIMEOUT,
     SET_SNAPSHOT_AFTER,
     SET_REQUEST_TIMEOUT,
+    SET_JOIN,
     SET_MUTANT,
     SET_SEED,
     SET_COUNT,
@@ -66,13 +67,16 @@ static const struct spec specs[SET_COUNT] = {
         {"semi-sync-timeout", KIND_DURATION, 10, 60000, {""}},
     [SET_SNAPSHOT_AFTER] = {"snapshot-after", KIND_NUMBER, 1, 1000000, {""}},
     [SET_REQUEST_TIMEOUT] = {"request-timeout", KIND_DURATION, 10, 60000, {""}},
+    [SET_JOIN] = {"join", KIND_CHOICE, 0, 0, {"off", "on"}},
     [SET_MUTANT] = {"mutant",
                     KIND_CHOICE,
                     0,
                     0,
                     {"none", "no-fsync-ack", "stale-leader-read",
                      "commit-minority", "forget-vote", "no-log-check",
-                     "apply-twice"}},
+                     "apply-twice", "member-no-commit-own-term",
+                     "member-two-at-once", "member-counts-at-once",
+                     "member-by-name", "removed-disrupts"}},
     [SET_SEED] = {"seed", KIND_NUMBER, 0, INT64_MAX, {""}},
 };
 
@@ -223,6 +227,9 @@ static void set_value(struct rd_config *config, enum which which, int64_t value)
     case SET_REQUEST_TIMEOUT:
         config->request_timeout_ns = value;
         break;
+    case SET_JOIN:
+        core->is_join = value == 1;
+        break;
     case SET_MUTANT:
         core->mutant = (enum rd_mutant)value;
         break;
@@ -276,6 +283,7 @@ static int check_quorum(const struct rd_core_config *core, struct ord_err *err)
 static int check(struct rd_config *config, struct ord_err *err)
 {
     struct rd_core_config *core = &config->core;
+    uint32_t highest = 0;
 
     if (core->id == 0 || config->ip[0] == '\0' || config->data[0] == '\0')
         return ord_fail(err, ORD_EUSAGE,
@@ -284,17 +292,22 @@ static int check(struct rd_config *config, struct ord_err *err)
     for (uint32_t i = 1; i <= RD_NODE_MAX; i++) {
         if (config->peer_ip[i][0] == '\0')
             continue;
-        core->nodes[core->node_count++] = i;
-        config->cluster =
-            ord_hash(config->cluster, i,
-                     inet_addr(config->peer_ip[i]) + (uint64_t)core->ack);
+        core->founders.voters |= rd_bit(i);
+        core->founders.ip[i] = inet_addr(config->peer_ip[i]);
+        config->cluster = ord_hash(config->cluster, i,
+                                   core->founders.ip[i] + (uint64_t)core->ack);
+        highest = i;
     }
-    if (config->peer_ip[core->id][0] == '\0')
-        return ord_fail(err, ORD_EUSAGE, "--peers does not name node %u",
+    core->founders.cluster = config->cluster;
+    if (core->is_join)
+        config->cluster = 0;
+    if (config->peer_ip[core->id][0] == '\0' && !core->is_join)
+        return ord_fail(err, ORD_EUSAGE,
+                        "--peers does not name node %u (and --join is off)",
                         core->id);
     if (core->controller == 0)
-        core->controller = core->nodes[core->node_count - 1];
-    if (config->peer_ip[core->controller][0] == '\0')
+        core->controller = highest;
+    if (core->controller == 0 || config->peer_ip[core->controller][0] == '\0')
         return ord_fail(err, ORD_EUSAGE, "--controller=%u is not among --peers",
                         core->controller);
     return check_quorum(core, err);
@@ -346,7 +359,8 @@ void rd_config_print(const struct rd_config *config, struct ord_buf *out)
 {
     const struct rd_core_config *core = &config->core;
 
-    ord_buf_printf(out, "node:%u\nnodes:%u\n", core->id, core->node_count);
+    ord_buf_printf(out, "node:%u\nnodes:%u\n", core->id,
+                   rd_count(core->founders.voters));
     ord_buf_printf(out, "ack:%s\n", specs[SET_ACK].choice[core->ack]);
     ord_buf_printf(out, "failover:%s\n",
                    specs[SET_FAILOVER].choice[core->failover]);

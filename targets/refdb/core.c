@@ -8,7 +8,7 @@ static const size_t BATCH_SIZE_MAX = (size_t)3 << 20;
 
 uint32_t rd_majority(const struct rd_core *core)
 {
-    return core->config.node_count / 2 + 1;
+    return rd_count(core->members.voters) / 2 + 1;
 }
 
 int64_t rd_beat_ns(const struct rd_core *core)
@@ -35,11 +35,14 @@ static bool is_fresh(const struct rd_core *core)
 
 void rd_core_init(struct rd_core *core, const struct rd_core_config *config,
                   const struct rd_core_out *out, const struct rd_hard *hard,
-                  const struct rd_log *log, uint64_t applied, int64_t now)
+                  const struct rd_log *log, uint64_t applied,
+                  const struct rd_members *settled, int64_t now)
 {
-    bool is_first = config->id == config->nodes[0];
+    bool is_first = !config->is_join && config->founders.voters != 0 &&
+                    rd_has(config->founders.voters, config->id) &&
+                    config->founders.voters % rd_bit(config->id) == 0;
 
-    ORD_ASSERT(config->node_count >= 1 && config->node_count <= RD_NODE_MAX);
+    ORD_ASSERT(config->id >= 1 && config->id <= RD_NODE_MAX);
     ORD_ASSERT(applied >= log->base);
     ORD_ASSERT(applied <= log->last);
     *core = (struct rd_core){
@@ -57,11 +60,11 @@ void rd_core_init(struct rd_core *core, const struct rd_core_config *config,
     };
     ord_buf_init(&core->reads, READS_SIZE_MAX);
     ord_buf_init(&core->batch, BATCH_SIZE_MAX);
-    for (uint32_t i = 0; i < config->node_count; i++) {
-        ORD_ASSERT(config->nodes[i] >= 1 && config->nodes[i] <= RD_NODE_MAX);
-        if (config->nodes[i] != config->id)
-            core->peer[config->nodes[i]].is_member = true;
-    }
+    if (settled != NULL)
+        core->settled = *settled;
+    else if (!config->is_join)
+        core->settled = config->founders;
+    rd_members_rescan(core, now);
     rd_reset_deadline(core, now);
     if (is_fresh(core) && is_first && config->ack == RD_QUORUM)
         core->deadline_ns = now;
@@ -84,9 +87,9 @@ void rd_core_fini(struct rd_core *core)
 void rd_send(struct rd_core *core, struct rd_msg *msg, uint32_t to,
              bool is_early, int64_t now)
 {
-    ORD_ASSERT(to >= 1 && to <= RD_NODE_MAX);
-    ORD_ASSERT(core->peer[to].is_member);
+    ORD_ASSERT(to >= 1 && to <= RD_NODE_MAX && to != core->config.id);
     msg->from = core->config.id;
+    msg->identity = core->config.identity;
     msg->to = to;
     if (msg->epoch == 0)
         msg->epoch = core->hard.epoch;
@@ -101,6 +104,17 @@ void rd_save_hard(struct rd_core *core)
 {
     core->is_hard_dirty = true;
     core->out.hard(core->out.ctx, &core->hard);
+}
+
+void rd_reset_peer(struct rd_core *core, uint32_t id, int64_t now)
+{
+    struct rd_peer *peer = &core->peer[id];
+
+    peer->mode = RD_MODE_PROBE;
+    peer->next = core->log.last + 1;
+    peer->match = peer->sent_commit = peer->probe_acked = peer->goal = 0;
+    peer->is_waiting = peer->is_announced = false;
+    peer->heard_ns = now;
 }
 
 void rd_become_leader(struct rd_core *core, int64_t now)
@@ -118,15 +132,7 @@ void rd_become_leader(struct rd_core *core, int64_t now)
     core->beat_ns = now + rd_beat_ns(core);
     core->probe++;
     RD_PEERS(core, i)
-    {
-        struct rd_peer *peer = &core->peer[i];
-
-        peer->mode = RD_MODE_PROBE;
-        peer->next = core->log.last + 1;
-        peer->match = peer->sent_commit = peer->probe_acked = 0;
-        peer->is_waiting = peer->is_announced = false;
-        peer->heard_ns = now;
-    }
+    rd_reset_peer(core, i, now);
     core->out.role(core->out.ctx);
     if (rd_log_append(&core->log, core->hard.epoch, (struct ord_bytes){0})) {
         struct rd_entry noop = rd_log_at(&core->log, core->log.last);
@@ -193,9 +199,10 @@ static bool is_binding(const struct rd_core *core, const struct rd_msg *msg,
         return false;
     if (msg->type == RD_PREVOTE_REPLY && msg->flags & RD_FLAG_OK)
         return false;
-    /* A candidate must not push aside a leader that others still hear. */
+    /* A candidate must not push aside a leader that others still hear: it may
+     * have been removed and not know it. */
     if (msg->type == RD_VOTE && rd_hears_leader(core, now))
-        return false;
+        return core->config.mutant == RD_MUTANT_REMOVED_DISRUPTS;
     return msg->type != RD_HELLO && msg->type != RD_PING;
 }
 
@@ -204,19 +211,33 @@ static bool is_leading_word(const struct rd_msg *msg)
     return msg->type == RD_APPEND || msg->type == RD_DUEL;
 }
 
+/* An answer that counts towards a majority. */
+static bool is_promise(const struct rd_msg *msg)
+{
+    return msg->type == RD_APPEND_REPLY || msg->type == RD_SNAP_REPLY ||
+           msg->type == RD_PREVOTE_REPLY || msg->type == RD_VOTE_REPLY ||
+           msg->type == RD_QUERY_REPLY;
+}
+
 void rd_core_step(struct rd_core *core, const struct rd_msg *msg, int64_t now)
 {
     bool is_newer = msg->epoch > core->hard.epoch;
 
+    /* Strangers are heard: this node may not know yet that they belong here,
+     * nor that they no longer do. */
     if (core->is_down || msg->from < 1 || msg->from > RD_NODE_MAX ||
-        !core->peer[msg->from].is_member)
+        msg->from == core->config.id)
         return;
     if (core->peer[msg->from].stamp < msg->stamp)
         core->peer[msg->from].stamp = msg->stamp;
+    core->peer[msg->from].identity = msg->identity;
     if (is_leading_word(msg) && rd_duel(core, msg, now))
         return;
     if (is_newer && is_binding(core, msg, now))
         rd_adopt_epoch(core, msg->epoch, now);
+    if (is_promise(msg) && core->peer[msg->from].is_voter &&
+        !rd_is_genuine(core, msg->from))
+        return;
     switch (msg->type) {
     case RD_APPEND:
         rd_on_append(core, msg, now);
@@ -258,7 +279,6 @@ void rd_core_link(struct rd_core *core, uint32_t peer_id, bool is_up,
     struct rd_peer *peer = &core->peer[peer_id];
 
     ORD_ASSERT(peer_id >= 1 && peer_id <= RD_NODE_MAX);
-    ORD_ASSERT(peer->is_member);
     peer->is_linked = is_up;
     peer->stamp = 0; /* it may have come back with another clock */
     core->is_catching_up = true;
@@ -269,13 +289,13 @@ void rd_core_link(struct rd_core *core, uint32_t peer_id, bool is_up,
         rd_stop_snapshot(core, peer_id);
         peer->mode = RD_MODE_PROBE;
         peer->next = core->log.last + 1;
-        peer->match = peer->sent_commit = 0;
+        peer->match = peer->sent_commit = peer->goal = 0;
         peer->is_waiting = false;
-        if (is_up)
+        if (is_up && peer->is_member)
             rd_send_append(core, peer_id, true, now);
         return;
     }
-    if (is_up)
+    if (is_up && peer->is_voter)
         rd_ask(core, peer_id, now);
 }
 
@@ -317,7 +337,7 @@ enum rd_proposal rd_core_propose(struct rd_core *core, struct ord_bytes data,
     struct rd_entry entry;
 
     ORD_ASSERT(data.size > 0);
-    if (core->role != RD_LEADER || core->is_down)
+    if (core->role != RD_LEADER || core->is_down || rd_is_leaving(core))
         return RD_NOT_LEADER;
     if (rd_core_is_fenced(core, now))
         return RD_FENCED;

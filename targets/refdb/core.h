@@ -7,7 +7,8 @@
  * backwards), randomness is seeded: the same events give the same actions.
  * One thread.  Quorum mode follows Ongaro, "Consensus: Bridging Theory and
  * Practice" (2014): sections 3.4-3.7, 6.4 (ReadIndex), 9.6 (pre-vote), 6.2
- * (a leader without a majority steps down), 10.2.1 (send before own fsync).
+ * (a leader without a majority steps down), 10.2.1 (send before own fsync),
+ * chapter 4 (one member at a time, joins before it counts).
  */
 #ifndef RD_CORE_H
 #define RD_CORE_H
@@ -17,6 +18,7 @@
 
 #include "harness/base/rng.h"
 #include "targets/refdb/log.h"
+#include "targets/refdb/members.h"
 #include "targets/refdb/msg.h"
 
 enum rd_ack { RD_ASYNC, RD_SEMI_SYNC, RD_SYNC, RD_QUORUM };
@@ -34,12 +36,18 @@ enum rd_mutant {
     RD_MUTANT_FORGET_VOTE,
     RD_MUTANT_NO_LOG_CHECK,
     RD_MUTANT_APPLY_TWICE,
+    RD_MUTANT_MEMBER_NO_OWN_TERM,
+    RD_MUTANT_MEMBER_TWO_AT_ONCE,
+    RD_MUTANT_MEMBER_COUNTS_AT_ONCE,
+    RD_MUTANT_MEMBER_BY_NAME,
+    RD_MUTANT_REMOVED_DISRUPTS,
 };
 
 struct rd_core_config {
     uint32_t id;
-    uint32_t nodes[RD_NODE_MAX]; /* ids, ascending, with id among them */
-    uint32_t node_count;
+    struct rd_members founders; /* members before the first entry */
+    uint64_t identity;          /* kept on disk: 0 of a founder, else random */
+    bool is_join; /* a node without data waits to be added to a cluster */
     enum rd_ack ack;
     enum rd_failover failover;
     enum rd_stonith stonith;
@@ -83,13 +91,18 @@ struct rd_core_out {
     void (*snap_next)(void *ctx, uint32_t to, uint64_t piece);
     void (*snap_close)(void *ctx, uint32_t to);
     /* Receiver: take a piece (0 starts anew); on the last one replace state
-     * and log by it.  False: bad bytes, nothing was changed. */
-    bool (*snap_data)(void *ctx, const struct rd_msg *msg);
+     * and log by it and say who the members were at that position.  False: bad
+     * bytes, nothing was changed. */
+    bool (*snap_data)(void *ctx, const struct rd_msg *msg,
+                      struct rd_members *members);
+    /* Another list of members counts from now on; lent for the call. */
+    void (*members)(void *ctx, const struct rd_members *members);
     void (*shutdown)(void *ctx, const char *why);
 };
 
 struct rd_peer {
-    bool is_member;
+    bool is_member; /* voting or joining: the log is for it */
+    bool is_voter;
     bool is_linked;
     enum rd_mode mode;
     uint64_t next;
@@ -107,6 +120,9 @@ struct rd_peer {
     uint64_t last_epoch;
     uint64_t answer_epoch;
     int64_t snap_deadline_ns;
+    uint64_t identity; /* of whoever speaks under this id */
+    uint64_t goal;     /* joining: end of the log when this round began */
+    int64_t goal_ns;
 };
 
 struct rd_core {
@@ -123,6 +139,10 @@ struct rd_core {
     uint32_t leader;
     uint32_t last_leader; /* the one before, for candidate=any */
     struct rd_peer peer[RD_NODE_MAX + 1];
+    struct rd_members settled; /* as of applied */
+    struct rd_members members; /* as of the log's end: these count */
+    uint64_t members_index;    /* of their entry; 0: none beyond applied */
+    bool is_voter;
 
     int64_t heard_ns;    /* a leader, last */
     int64_t deadline_ns; /* of follower or candidate: start an election */
@@ -159,12 +179,22 @@ struct rd_core {
     uint64_t discard_count;
 };
 
-enum rd_proposal { RD_PROPOSED, RD_NOT_LEADER, RD_FENCED, RD_TOO_MUCH };
+enum rd_proposal {
+    RD_PROPOSED,
+    RD_NOT_LEADER,
+    RD_FENCED,
+    RD_TOO_MUCH,
+    RD_DONE,    /* it is so already */
+    RD_BUSY,    /* another change of members is under way, or a new leader */
+    RD_REFUSED, /* never: *why says the reason */
+};
 
-/* log (taken over), hard and applied are what storage holds. */
+/* log (taken over), hard, applied and settled, the members as of applied (NULL:
+ * none yet), are what storage holds. */
 void rd_core_init(struct rd_core *core, const struct rd_core_config *config,
                   const struct rd_core_out *out, const struct rd_hard *hard,
-                  const struct rd_log *log, uint64_t applied, int64_t now);
+                  const struct rd_log *log, uint64_t applied,
+                  const struct rd_members *settled, int64_t now);
 void rd_core_fini(struct rd_core *core);
 
 void rd_core_tick(struct rd_core *core, int64_t now);
@@ -181,7 +211,12 @@ enum rd_proposal rd_core_propose(struct rd_core *core, struct ord_bytes data,
 /* A linearizable read: out.read(token) follows, maybe at once. */
 enum rd_proposal rd_core_read(struct rd_core *core, uint64_t token,
                               int64_t now);
-/* False where the settings leave that to others. */
+/* Adds (ip: network byte order) or removes a node: RD_PROPOSED, RD_DONE or why
+ * not.  An added node counts once it has caught up, by an entry of its own. */
+enum rd_proposal rd_core_change(struct rd_core *core, uint32_t id, bool is_add,
+                                uint32_t ip, uint64_t *index, const char **why,
+                                int64_t now);
+/* False where the settings leave that to others, or this is no member. */
 bool rd_core_promote(struct rd_core *core, int64_t now);
 /* A piece of the snapshot for `to`: state as of index, whose epoch is known. */
 void rd_core_snap(struct rd_core *core, uint32_t to, uint64_t index,

@@ -5,14 +5,9 @@
  * turn. */
 static uint64_t own_epoch(const struct rd_core *core)
 {
-    uint64_t count = core->config.node_count;
     uint64_t epoch = core->hard.epoch + 1;
-    uint64_t slot = 0;
 
-    for (uint32_t i = 0; i < core->config.node_count; i++)
-        if (core->config.nodes[i] == core->config.id)
-            slot = i;
-    while (epoch % count != slot)
+    while (epoch % RD_NODE_MAX != core->config.id - 1)
         epoch++;
     return epoch;
 }
@@ -32,7 +27,8 @@ static uint64_t next_epoch(const struct rd_core *core)
 
 bool rd_core_promote(struct rd_core *core, int64_t now)
 {
-    if (core->config.failover == RD_ELECTION || core->is_down)
+    if (core->config.failover == RD_ELECTION || core->is_down ||
+        !rd_may_lead(core))
         return false;
     if (core->role != RD_LEADER)
         lead_in(core, next_epoch(core), now);
@@ -45,7 +41,7 @@ void rd_start_query(struct rd_core *core, int64_t now)
     core->round++;
     core->window_ns = now + core->config.timeout_ns / 3;
     rd_clear_answers(core);
-    RD_PEERS(core, i)
+    RD_VOTERS(core, i)
     rd_ask(core, i, now);
 }
 
@@ -70,7 +66,7 @@ static void check_boot(struct rd_core *core, int64_t now)
 {
     uint32_t count = 1;
 
-    RD_PEERS(core, i)
+    RD_VOTERS(core, i)
     {
         if (!core->peer[i].has_answered)
             continue;
@@ -108,7 +104,7 @@ static struct poll count_poll(const struct rd_core *core)
         .best = core->config.id, .silent = 1, .is_complete = true};
     uint32_t self = core->config.id;
 
-    RD_PEERS(core, i)
+    RD_VOTERS(core, i)
     {
         const struct rd_peer *peer = &core->peer[i];
 
@@ -209,7 +205,7 @@ void rd_appoint_tick(struct rd_core *core, int64_t now)
     uint32_t linked = 1;
 
     if (core->is_booting) {
-        if (core->config.node_count == 1)
+        if (rd_majority(core) == 1)
             lead_in(core, 1, now);
         else if (now >= core->window_ns)
             rd_start_query(core, now);
@@ -218,9 +214,9 @@ void rd_appoint_tick(struct rd_core *core, int64_t now)
     if (core->config.failover == RD_CONTROLLER &&
         core->config.controller == core->config.id && core->role == RD_FOLLOWER)
         watch(core, now);
-    if (!core->is_resuming || now < core->deadline_ns)
+    if (!core->is_resuming || now < core->deadline_ns || !rd_may_lead(core))
         return;
-    RD_PEERS(core, i)
+    RD_VOTERS(core, i)
     if (core->peer[i].is_linked)
         linked++;
     if (linked >= rd_majority(core) || !core->config.is_fencing)

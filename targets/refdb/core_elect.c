@@ -30,9 +30,9 @@ void rd_clear_answers(struct rd_core *core)
 
 static uint32_t count_granted(const struct rd_core *core)
 {
-    uint32_t count = 1;
+    uint32_t count = core->is_voter ? 1 : 0;
 
-    RD_PEERS(core, i)
+    RD_VOTERS(core, i)
     if (core->peer[i].has_granted)
         count++;
     return count;
@@ -70,11 +70,11 @@ static void start_vote(struct rd_core *core, int64_t now)
     rd_save_hard(core);
     rd_reset_deadline(core, now);
     rd_clear_answers(core);
-    if (rd_majority(core) == 1) {
+    if (count_granted(core) >= rd_majority(core)) {
         rd_become_leader(core, now);
         return;
     }
-    RD_PEERS(core, i)
+    RD_VOTERS(core, i)
     rd_ask(core, i, now);
 }
 
@@ -84,7 +84,7 @@ static bool has_waited(const struct rd_core *core, int64_t now)
 {
     if (core->config.ack == RD_QUORUM || now >= core->window_ns)
         return true;
-    RD_PEERS(core, i)
+    RD_VOTERS(core, i)
     if (core->peer[i].is_linked && !core->peer[i].has_answered)
         return false;
     return true;
@@ -120,7 +120,11 @@ void rd_start_prevote(struct rd_core *core, int64_t now)
     rd_reset_deadline(core, now);
     core->window_ns = now + core->config.timeout_ns / 2;
     rd_clear_answers(core);
-    RD_PEERS(core, i)
+    if (core->config.mutant == RD_MUTANT_REMOVED_DISRUPTS) {
+        start_vote(core, now);
+        return;
+    }
+    RD_VOTERS(core, i)
     rd_ask(core, i, now);
     check_prevote(core, now);
 }
@@ -147,7 +151,9 @@ static bool is_fit(const struct rd_core *core, const struct rd_msg *msg)
 static bool is_granted(struct rd_core *core, const struct rd_msg *msg,
                        int64_t now)
 {
-    bool is_idle = core->role != RD_LEADER && !rd_hears_leader(core, now);
+    bool is_idle = core->role != RD_LEADER &&
+                   (!rd_hears_leader(core, now) ||
+                    core->config.mutant == RD_MUTANT_REMOVED_DISRUPTS);
 
     if (!is_fit(core, msg)) {
         int64_t soon =
@@ -229,7 +235,7 @@ void rd_on_vote_reply(struct rd_core *core, const struct rd_msg *msg,
 void rd_elect_tick(struct rd_core *core, int64_t now)
 {
     ORD_ASSERT(core->role != RD_LEADER);
-    if (core->is_booting)
+    if (core->is_booting || !rd_may_lead(core))
         return;
     if (core->role == RD_PRECANDIDATE && now < core->deadline_ns) {
         check_prevote(core, now);

@@ -25,6 +25,7 @@ void rd_apply_to(struct rd_core *core, uint64_t commit)
                         entry.index <= core->catch_up_to;
 
         core->applied++;
+        rd_members_applied(core, &entry);
         core->out.apply(core->out.ctx, &entry, is_twice);
     }
     trim(core);
@@ -77,15 +78,16 @@ static void discard_from(struct rd_core *core, uint64_t from)
     for (uint64_t i = from; i <= core->log.last; i++) {
         struct rd_entry entry = rd_log_at(&core->log, i);
 
-        if (entry.data.size == 0)
-            continue; /* a leader's no-op is nobody's write */
+        if (entry.data.size == 0 || rd_is_members(entry.data))
+            continue; /* nobody's write */
         core->discard_count++;
         core->out.discard(core->out.ctx, &entry);
     }
 }
 
 /* Takes the entries; false when only a snapshot helps. */
-static bool take_entries(struct rd_core *core, const struct rd_msg *msg)
+static bool take_entries(struct rd_core *core, const struct rd_msg *msg,
+                         int64_t now)
 {
     struct ord_bytes rest = msg->data;
     struct ord_bytes data;
@@ -110,11 +112,14 @@ static bool take_entries(struct rd_core *core, const struct rd_msg *msg)
             core->out.truncate(core->out.ctx, index);
             if (core->persisted >= index)
                 core->persisted = index - 1;
+            if (core->members_index >= index)
+                rd_members_rescan(core, now);
         }
         if (!rd_log_append(&core->log, epoch, data))
             return true;
         entry = rd_log_at(&core->log, index);
         core->out.append(core->out.ctx, &entry);
+        rd_members_appended(core, &entry, now);
     }
     return true;
 }
@@ -182,7 +187,7 @@ void rd_on_append(struct rd_core *core, const struct rd_msg *msg, int64_t now)
     }
     if (is_refused(core, msg, now))
         return;
-    if (!take_entries(core, msg)) {
+    if (!take_entries(core, msg, now)) {
         reply(core, msg, RD_FLAG_SNAPSHOT, msg->index, 0, now);
         return;
     }
@@ -199,7 +204,8 @@ void rd_on_append(struct rd_core *core, const struct rd_msg *msg, int64_t now)
     reply(core, msg, RD_FLAG_OK, match, 0, now);
 }
 
-static void install(struct rd_core *core, const struct rd_msg *msg)
+static void install(struct rd_core *core, const struct rd_msg *msg,
+                    const struct rd_members *members, int64_t now)
 {
     uint64_t from = core->mismatch;
 
@@ -211,6 +217,8 @@ static void install(struct rd_core *core, const struct rd_msg *msg)
     core->mismatch = 0;
     core->pending_commit = 0;
     core->snapshot_count++;
+    core->settled = *members;
+    rd_members_rescan(core, now);
 }
 
 void rd_on_snap(struct rd_core *core, const struct rd_msg *msg, int64_t now)
@@ -222,6 +230,7 @@ void rd_on_snap(struct rd_core *core, const struct rd_msg *msg, int64_t now)
         .round = msg->round,
         .echo = msg->stamp,
     };
+    struct rd_members members;
     bool is_wanted;
 
     if (!accepts(core, msg, now))
@@ -240,11 +249,11 @@ void rd_on_snap(struct rd_core *core, const struct rd_msg *msg, int64_t now)
         answer.flags |= RD_FLAG_OK | RD_FLAG_LAST; /* go on from there */
         rd_apply_to(core, msg->index);
     }
-    if (is_wanted && core->out.snap_data(core->out.ctx, msg)) {
+    if (is_wanted && core->out.snap_data(core->out.ctx, msg, &members)) {
         core->piece++;
         answer.flags |= RD_FLAG_OK;
         if (msg->flags & RD_FLAG_LAST)
-            install(core, msg);
+            install(core, msg, &members, now);
     }
     rd_send(core, &answer, msg->from, false, now);
 }

@@ -122,9 +122,9 @@ static int64_t majority_contact(const struct rd_core *core)
 {
     int64_t best[RD_NODE_MAX];
     uint32_t count = 0;
-    uint32_t need = rd_majority(core) - 1;
+    uint32_t need = rd_majority(core) - (core->is_voter ? 1 : 0);
 
-    RD_PEERS(core, i)
+    RD_VOTERS(core, i)
     {
         uint32_t at = count++;
 
@@ -134,6 +134,7 @@ static int64_t majority_contact(const struct rd_core *core)
         }
         best[at] = core->peer[i].heard_ns;
     }
+    ORD_ASSERT(need <= count);
     return need == 0 ? INT64_MAX : best[need - 1];
 }
 
@@ -158,10 +159,10 @@ bool rd_core_is_fenced(const struct rd_core *core, int64_t now)
 static uint64_t majority_match(const struct rd_core *core)
 {
     uint64_t best[RD_NODE_MAX];
-    uint32_t count = 1;
+    uint32_t count = core->is_voter ? 1 : 0;
 
-    best[0] = core->persisted;
-    RD_PEERS(core, i)
+    best[0] = core->persisted; /* a leader that is being removed only leads */
+    RD_VOTERS(core, i)
     {
         uint32_t at = count++;
 
@@ -171,6 +172,7 @@ static uint64_t majority_match(const struct rd_core *core)
         }
         best[at] = core->peer[i].match;
     }
+    ORD_ASSERT(count >= rd_majority(core));
     return best[rd_majority(core) - 1];
 }
 
@@ -182,7 +184,7 @@ static uint64_t committable(const struct rd_core *core)
     case RD_ASYNC:
         return index;
     case RD_SEMI_SYNC:
-        if (core->config.node_count == 1)
+        if (core->members.voters == rd_bit(core->config.id))
             return index;
         if (core->sync_id == 0)
             return 0;
@@ -190,7 +192,7 @@ static uint64_t committable(const struct rd_core *core)
             index = core->peer[core->sync_id].match;
         return index;
     case RD_SYNC:
-        RD_PEERS(core, i)
+        RD_VOTERS(core, i)
         if (core->peer[i].match < index)
             index = core->peer[i].match;
         return index;
@@ -209,7 +211,7 @@ static uint32_t best_sync(const struct rd_core *core, int64_t now)
 {
     uint32_t best = 0;
 
-    RD_PEERS(core, i)
+    RD_VOTERS(core, i)
     {
         const struct rd_peer *peer = &core->peer[i];
 
@@ -245,9 +247,9 @@ static void check_sync(struct rd_core *core, int64_t now)
 
 static bool is_confirmed(const struct rd_core *core, uint64_t probe)
 {
-    uint32_t count = 1;
+    uint32_t count = core->is_voter ? 1 : 0;
 
-    RD_PEERS(core, i)
+    RD_VOTERS(core, i)
     if (core->peer[i].probe_acked >= probe)
         count++;
     return count >= rd_majority(core);
@@ -358,7 +360,8 @@ void rd_on_append_reply(struct rd_core *core, const struct rd_msg *msg,
 {
     struct rd_peer *peer = &core->peer[msg->from];
 
-    if (core->role != RD_LEADER || msg->epoch != core->hard.epoch)
+    if (core->role != RD_LEADER || msg->epoch != core->hard.epoch ||
+        !peer->is_member)
         return;
     if (peer->heard_ns < msg->echo)
         peer->heard_ns = msg->echo;
@@ -406,7 +409,8 @@ void rd_on_snap_reply(struct rd_core *core, const struct rd_msg *msg,
 {
     struct rd_peer *peer = &core->peer[msg->from];
 
-    if (core->role != RD_LEADER || msg->epoch != core->hard.epoch)
+    if (core->role != RD_LEADER || msg->epoch != core->hard.epoch ||
+        !peer->is_member)
         return;
     if (peer->heard_ns < msg->echo)
         peer->heard_ns = msg->echo;
@@ -432,14 +436,16 @@ void rd_on_snap_reply(struct rd_core *core, const struct rd_msg *msg,
 
 void rd_lead_tick(struct rd_core *core, int64_t now)
 {
+    int64_t contact = majority_contact(core);
+
     ORD_ASSERT(core->role == RD_LEADER);
     RD_PEERS(core, i)
     if (core->peer[i].mode == RD_MODE_SNAPSHOT &&
         now >= core->peer[i].snap_deadline_ns)
         rd_stop_snapshot(core, i);
-    if (core->config.ack == RD_QUORUM && core->config.node_count > 1 &&
+    if (core->config.ack == RD_QUORUM && contact != INT64_MAX &&
         core->config.mutant != RD_MUTANT_STALE_LEADER_READ &&
-        now - majority_contact(core) > core->config.timeout_ns) {
+        now - contact > core->config.timeout_ns) {
         rd_follow(core, 0, now);
         return;
     }
@@ -448,4 +454,5 @@ void rd_lead_tick(struct rd_core *core, int64_t now)
         rd_send_appends(core, true, now);
     }
     rd_advance(core, now);
+    rd_member_tick(core, now);
 }

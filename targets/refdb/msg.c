@@ -6,7 +6,7 @@
 
 enum {
     FRAME_HEAD_SIZE = 12,
-    BODY_HEAD_SIZE = 3 + 3 * 4 + 9 * 8,
+    BODY_HEAD_SIZE = 3 + 3 * 4 + 10 * 8,
     ENTRY_HEAD_SIZE = 12,
 };
 
@@ -86,6 +86,7 @@ void rd_msg_encode(struct ord_buf *out, const struct rd_msg *msg)
     rd_put_u64(out, msg->round);
     rd_put_u64(out, (uint64_t)msg->stamp);
     rd_put_u64(out, (uint64_t)msg->echo);
+    rd_put_u64(out, msg->identity);
     ord_buf_add(out, msg->data);
     body = (struct ord_bytes){.at = out->at + start + FRAME_HEAD_SIZE,
                               .size = size};
@@ -131,6 +132,7 @@ int64_t rd_msg_decode(struct ord_bytes in, struct rd_msg *msg)
         .round = rd_get_u64(at + 63),
         .stamp = (int64_t)rd_get_u64(at + 71),
         .echo = (int64_t)rd_get_u64(at + 79),
+        .identity = rd_get_u64(at + 87),
         .data = {.at = at + BODY_HEAD_SIZE, .size = size - BODY_HEAD_SIZE},
     };
     if (msg->from < 1 || msg->from > RD_NODE_MAX)

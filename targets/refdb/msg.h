@@ -14,7 +14,7 @@
 #include "harness/base/buf.h"
 
 enum {
-    RD_WIRE_VERSION = 2,
+    RD_WIRE_VERSION = 3,
     RD_NODE_MAX = 64,              /* node ids are 1 .. RD_NODE_MAX */
     RD_FRAME_SIZE_MAX = 4 << 20,   /* bytes of a body */
     RD_BATCH_SIZE_MAX = 256 << 10, /* entries of one append, beyond the 1st */
@@ -56,6 +56,7 @@ struct rd_msg {
     uint64_t index_epoch; /* epoch of that entry */
     uint64_t commit;      /* refusal: the highest index that may match */
     uint64_t last;        /* sender's last index (append, reply) */
+    uint64_t identity;    /* sender's, see members.h */
     uint64_t probe;       /* leader's counter, echoed: confirms leadership */
     uint64_t round; /* of an election or query, echoed; piece of a snapshot */
     int64_t stamp;  /* sender's clock, ns */

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -258,10 +259,12 @@ static void out_snap_close(void *ctx, uint32_t to)
     rd_snapshot_close(&node->snapshot[to]);
 }
 
-static bool out_snap_data(void *ctx, const struct rd_msg *msg)
+static bool out_snap_data(void *ctx, const struct rd_msg *msg,
+                          struct rd_members *members)
 {
     struct rd_node *node = ctx;
     struct ord_err err;
+    bool is_there;
     int rc;
 
     if (msg->round == 0)
@@ -279,6 +282,10 @@ static bool out_snap_data(void *ctx, const struct rd_msg *msg)
         rd_say(node, "snapshot from=%u refused: %s", msg->from, err.text);
         return false;
     }
+    if (rc == ORD_OK)
+        rc = rd_storage_load_members(node->storage, members, &is_there, &err);
+    if (rc == ORD_OK && !is_there)
+        rc = ord_fail(&err, ORD_EFORMAT, "snapshot: it names no members");
     if (rc != ORD_OK) {
         node->err = err;
         return false;
@@ -286,6 +293,25 @@ static bool out_snap_data(void *ctx, const struct rd_msg *msg)
     rd_say(node, "snapshot from=%u index=%" PRIu64 " epoch=%" PRIu64, msg->from,
            msg->index, msg->index_epoch);
     return true;
+}
+
+/* Whoever was a member once stays in the address book: a node that has just
+ * been removed is still to be answered. */
+static void out_members(void *ctx, const struct rd_members *members)
+{
+    struct rd_node *node = ctx;
+    struct ord_buf text;
+
+    for (uint32_t i = 1; i <= RD_NODE_MAX; i++)
+        if (members->ip[i] != 0)
+            (void)inet_ntop(AF_INET, &members->ip[i], node->config.peer_ip[i],
+                            RD_IP_SIZE);
+    if (members->cluster != 0)
+        node->config.cluster = members->cluster;
+    ord_buf_init(&text, 1024);
+    rd_members_print(&text, members);
+    rd_say(node, "members %s", ord_buf_str(&text));
+    ord_buf_fini(&text);
 }
 
 static void out_shutdown(void *ctx, const char *why)
@@ -312,6 +338,7 @@ static const struct rd_core_out out_table = {
     .snap_next = out_snap_next,
     .snap_close = out_snap_close,
     .snap_data = out_snap_data,
+    .members = out_members,
     .shutdown = out_shutdown,
 };
 
@@ -435,20 +462,62 @@ static bool open_sockets(struct rd_node *node)
     return false;
 }
 
+/* A new disk, a new identity; only founders are known by their ids alone. */
+static int open_identity(struct rd_node *node)
+{
+    uint64_t fresh = 0;
+
+    while (node->config.core.is_join && fresh == 0) {
+        if (getrandom(&fresh, sizeof fresh, 0) != (ssize_t)sizeof fresh)
+            return ord_fail_errno(&node->err, "identity");
+        fresh >>= 1; /* a positive SQL integer */
+    }
+    return rd_storage_identity(node->storage, fresh,
+                               &node->config.core.identity, &node->err);
+}
+
+/* What the disk says, or else the founders, unless this node is to join. */
+static int open_members(struct rd_node *node, struct rd_members *members,
+                        bool *is_there)
+{
+    struct ord_buf data;
+    int rc =
+        rd_storage_load_members(node->storage, members, is_there, &node->err);
+
+    if (rc != ORD_OK || *is_there || node->config.core.is_join)
+        return rc;
+    *members = node->config.core.founders;
+    *is_there = true;
+    ord_buf_init(&data, 1024);
+    rd_members_encode(&data, members);
+    rc = rd_storage_members(node->storage, ord_buf_bytes(&data), &node->err);
+    if (rc == ORD_OK)
+        rc = rd_storage_sync(node->storage, &node->err);
+    ord_buf_fini(&data);
+    return rc;
+}
+
 static bool open_core(struct rd_node *node)
 {
     struct rd_core_out out = out_table;
+    struct rd_members members;
     struct rd_hard hard;
     struct rd_log log;
     uint64_t applied;
+    bool is_there = false;
 
     if (rd_storage_open(node->config.data, &node->storage, &hard, &log,
                         &applied, &node->err) != ORD_OK)
         return false;
+    if (open_identity(node) != ORD_OK ||
+        open_members(node, &members, &is_there) != ORD_OK) {
+        rd_log_fini(&log);
+        return false;
+    }
     out.ctx = node;
     node->now = node->last_sync_ns = ord_now_ns();
     rd_core_init(&node->core, &node->config.core, &out, &hard, &log, applied,
-                 node->now);
+                 is_there ? &members : NULL, node->now);
     rd_say(node, "start epoch=%" PRIu64 " last=%" PRIu64 " applied=%" PRIu64,
            hard.epoch, node->core.log.last, applied);
     return true;

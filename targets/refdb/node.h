@@ -158,6 +158,21 @@ void rd_answer_error(struct rd_session *session, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* -NOTLEADER or -NOLEADER. */
 void rd_answer_elsewhere(struct rd_node *node, struct rd_session *session);
+/* member_cmd.c: MEMBER ADD | REMOVE | LIST. */
+void rd_member_command(struct rd_node *node, struct rd_session *session,
+                       const struct rd_request *request);
+/* The session waits for its entry at this index. */
+void rd_await_write(struct rd_node *node, struct rd_session *session,
+                    uint64_t index);
+/* Why a proposal was not taken, to a client. */
+void rd_refuse(struct rd_node *node, struct rd_session *session,
+               enum rd_proposal why);
+/* Is the argument this word, in whatever case? */
+bool rd_is_word(struct ord_bytes arg, const char *word);
+/* With META ON every reply is [reply, node, epoch, position]. */
+void rd_open_reply(struct rd_session *session);
+void rd_close_reply(struct rd_node *node, struct rd_session *session,
+                    uint64_t epoch, uint64_t position);
 uint64_t rd_token(const struct rd_node *node, const struct rd_session *session);
 
 #endif

@@ -146,12 +146,13 @@ static bool take_hello(struct rd_node *node, struct rd_conn *conn,
                        const struct rd_msg *msg)
 {
     if (msg->type != RD_HELLO || msg->from > RD_NODE_MAX ||
-        node->config.peer_ip[msg->from][0] == '\0' ||
         msg->from == node->config.core.id || msg->to != node->config.core.id) {
         rd_say(node, "refused a peer: it does not say who it is");
         return false;
     }
-    if (msg->round != node->config.cluster) {
+    /* One that is about to join knows of no cluster yet. */
+    if (msg->round != node->config.cluster && msg->round != 0 &&
+        node->config.cluster != 0) {
         rd_say(node, "refused peer %u: it has another --peers or --ack",
                msg->from);
         return false;
@@ -229,7 +230,7 @@ void rd_peers_event(struct rd_node *node, uint32_t slot, uint32_t events)
  * longer intervals, or keeping in touch would be all that anybody does. */
 static int64_t scaled_ns(const struct rd_node *node, int64_t ms)
 {
-    int64_t crowd = node->config.core.node_count / CROWD;
+    int64_t crowd = rd_count(node->core.members.voters) / CROWD;
 
     return ms * ORD_MS * (crowd > 1 ? crowd : 1);
 }

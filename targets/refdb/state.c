@@ -6,7 +6,13 @@
 #include "targets/refdb/msg.h"
 #include "targets/refdb/resp.h"
 
-enum table { TABLE_REGISTER = 1, TABLE_SETS, TABLE_LIST, TABLE_COUNTER };
+enum table {
+    TABLE_REGISTER = 1,
+    TABLE_SETS,
+    TABLE_LIST,
+    TABLE_COUNTER,
+    TABLE_MEMBERS,
+};
 
 static const char FILE_NAME[] = "refdb.sqlite";
 
@@ -144,7 +150,11 @@ int rd_storage_apply(struct rd_storage *storage, const struct rd_entry *entry,
     *result = (struct rd_result){.kind = RD_RESULT_OK};
     if (rd_sql_begin(storage, err) != ORD_OK)
         return err->rc;
-    if (entry->data.size > 0) {
+    if (rd_is_members(entry->data)) {
+        rd_bind_bytes(rd_sql(storage, RD_SQL_MEMBERS_PUT), 1, entry->data);
+        if (rd_sql_change(storage, RD_SQL_MEMBERS_PUT, "apply", err) != ORD_OK)
+            return err->rc;
+    } else if (entry->data.size > 0) {
         if (!rd_cmd_decode(entry->data, &cmd))
             result->kind = RD_RESULT_BAD;
         else if (apply_cmd(storage, &cmd, result, err) != ORD_OK)
@@ -219,7 +229,8 @@ struct rd_snapshot {
 static const char ROWS[] =
     "SELECT 1, k, v, 0 FROM register UNION ALL SELECT 2, k, e, 0 FROM sets"
     " UNION ALL SELECT 3, k, e, n FROM list"
-    " UNION ALL SELECT 4, k, x'', v FROM counter";
+    " UNION ALL SELECT 4, k, x'', v FROM counter"
+    " UNION ALL SELECT 5, m, x'', 0 FROM members";
 
 int rd_snapshot_open(const char *dir, struct rd_snapshot **snapshot,
                      uint64_t *index, uint64_t *epoch, struct ord_err *err)
@@ -306,7 +317,7 @@ static int take_row(struct ord_bytes *rows, struct row *row)
         return -1;
     row->table = (uint8_t)rows->at[0];
     row->number = (int64_t)rd_get_u64(rows->at + 1);
-    if (row->table < TABLE_REGISTER || row->table > TABLE_COUNTER)
+    if (row->table < TABLE_REGISTER || row->table > TABLE_MEMBERS)
         return -1;
     for (int i = 0; i < 2; i++) {
         uint32_t size;
@@ -333,12 +344,13 @@ static int put_row(struct rd_storage *storage, const struct row *row,
         [TABLE_SETS] = RD_SQL_SET_ADD,
         [TABLE_LIST] = RD_SQL_LIST_PUT,
         [TABLE_COUNTER] = RD_SQL_COUNTER_PUT,
+        [TABLE_MEMBERS] = RD_SQL_MEMBERS_PUT,
     };
     sqlite3_stmt *stmt = keyed(storage, which[row->table], row->part[0]);
 
     if (row->table == TABLE_REGISTER || row->table == TABLE_SETS) {
         rd_bind_bytes(stmt, 2, row->part[1]);
-    } else {
+    } else if (row->table != TABLE_MEMBERS) {
         (void)sqlite3_bind_int64(stmt, 2, row->number);
         if (row->table == TABLE_LIST)
             rd_bind_bytes(stmt, 3, row->part[1]);
@@ -351,7 +363,7 @@ int rd_storage_install(struct rd_storage *storage, struct ord_bytes rows,
 {
     static const char clear[] = "DELETE FROM register; DELETE FROM sets;"
                                 "DELETE FROM list; DELETE FROM counter;"
-                                "DELETE FROM log;";
+                                "DELETE FROM log; DELETE FROM members;";
     struct ord_bytes rest = rows;
     struct row row;
     int got;

@@ -4,7 +4,7 @@
 #include "targets/refdb/storage_int.h"
 
 static const char FILE_NAME[] = "refdb.sqlite";
-enum { SCHEMA_VERSION = 1, BUSY_MS = 2000 };
+enum { SCHEMA_VERSION = 2, BUSY_MS = 2000 };
 
 static const char SCHEMA[] =
     "CREATE TABLE hard(id INTEGER PRIMARY KEY, epoch INTEGER, vote INTEGER,"
@@ -19,7 +19,9 @@ static const char SCHEMA[] =
     "CREATE TABLE list(k BLOB, n INTEGER, e BLOB, PRIMARY KEY(k, n))"
     " WITHOUT ROWID;"
     "CREATE TABLE counter(k BLOB PRIMARY KEY, v INTEGER) WITHOUT ROWID;"
-    "PRAGMA user_version=1;";
+    "CREATE TABLE members(id INTEGER PRIMARY KEY, m BLOB);"
+    "CREATE TABLE self(identity INTEGER);"
+    "PRAGMA user_version=2;";
 
 static const char *const sql_text[] = {
     [RD_SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -43,6 +45,8 @@ static const char *const sql_text[] = {
     [RD_SQL_COUNTER_GET] = "SELECT v FROM counter WHERE k=?1",
     [RD_SQL_COUNTER_PUT] = "INSERT INTO counter VALUES(?1, ?2)"
                            " ON CONFLICT(k) DO UPDATE SET v=excluded.v",
+    [RD_SQL_MEMBERS_GET] = "SELECT m FROM members",
+    [RD_SQL_MEMBERS_PUT] = "INSERT OR REPLACE INTO members VALUES(1, ?1)",
 };
 _Static_assert(sizeof sql_text / sizeof *sql_text == RD_SQL_COUNT, "all there");
 
@@ -275,6 +279,54 @@ int rd_storage_hard(struct rd_storage *storage, const struct rd_hard *hard,
     (void)sqlite3_bind_int64(stmt, 3, hard->is_led);
     storage->is_dirty = true;
     return rd_sql_change(storage, RD_SQL_HARD, "hard state", err);
+}
+
+int rd_storage_load_members(struct rd_storage *storage,
+                            struct rd_members *members, bool *is_there,
+                            struct ord_err *err)
+{
+    sqlite3_stmt *stmt = rd_sql(storage, RD_SQL_MEMBERS_GET);
+    int step = sqlite3_step(stmt);
+    bool is_good = true;
+
+    *is_there = step == SQLITE_ROW;
+    if (*is_there)
+        is_good = rd_members_decode(rd_column_bytes(stmt, 0), members);
+    else if (step != SQLITE_DONE)
+        return rd_sql_fail(storage->db, "members", err);
+    sqlite3_reset(stmt);
+    if (!is_good)
+        return ord_fail(err, ORD_EFORMAT, "storage: bad list of members");
+    return ORD_OK;
+}
+
+int rd_storage_identity(struct rd_storage *storage, uint64_t fresh,
+                        uint64_t *identity, struct ord_err *err)
+{
+    int64_t value[2] = {0};
+    char *sql;
+    int rc;
+
+    if (ask(storage->db, "SELECT count(*), max(identity) FROM self", 2, value,
+            err) != ORD_OK)
+        return err->rc;
+    *identity = value[0] > 0 ? (uint64_t)value[1] : fresh;
+    if (value[0] > 0)
+        return ORD_OK;
+    sql = sqlite3_mprintf("INSERT INTO self VALUES(%lld)", (long long)fresh);
+    if (sql == NULL)
+        return ord_fail(err, ORD_ENOMEM, "storage: no memory");
+    rc = exec(storage->db, sql, "identity", err);
+    sqlite3_free(sql);
+    return rc;
+}
+
+int rd_storage_members(struct rd_storage *storage, struct ord_bytes members,
+                       struct ord_err *err)
+{
+    rd_bind_bytes(rd_sql(storage, RD_SQL_MEMBERS_PUT), 1, members);
+    storage->is_dirty = true;
+    return rd_sql_change(storage, RD_SQL_MEMBERS_PUT, "members", err);
 }
 
 int rd_storage_append(struct rd_storage *storage, const struct rd_entry *entry,

@@ -32,6 +32,17 @@ void rd_storage_close(struct rd_storage **storage);
 
 int rd_storage_hard(struct rd_storage *storage, const struct rd_hard *hard,
                     struct ord_err *err);
+/* The members as of applied; *is_there is false if none were ever kept. */
+int rd_storage_load_members(struct rd_storage *storage,
+                            struct rd_members *members, bool *is_there,
+                            struct ord_err *err);
+/* Which of all that ever had its id this node is: what the disk holds, or
+ * else `fresh`, which is then kept. */
+int rd_storage_identity(struct rd_storage *storage, uint64_t fresh,
+                        uint64_t *identity, struct ord_err *err);
+/* Keeps them; an applied entry and a snapshot do that by themselves. */
+int rd_storage_members(struct rd_storage *storage, struct ord_bytes members,
+                       struct ord_err *err);
 int rd_storage_append(struct rd_storage *storage, const struct rd_entry *entry,
                       struct ord_err *err);
 int rd_storage_truncate(struct rd_storage *storage, uint64_t from,

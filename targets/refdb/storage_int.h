@@ -25,6 +25,8 @@ enum rd_sql {
     RD_SQL_LIST_GET,
     RD_SQL_COUNTER_GET,
     RD_SQL_COUNTER_PUT,
+    RD_SQL_MEMBERS_GET,
+    RD_SQL_MEMBERS_PUT,
     RD_SQL_COUNT,
 };
 

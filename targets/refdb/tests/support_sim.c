@@ -6,6 +6,7 @@
 
 #include "harness/base/clock.h"
 
+static const uint64_t MEMBERS_BIT = UINT64_C(1) << 63;
 enum { LINK_LOSS_MS = 60, PIECE_ENTRIES = 16 };
 
 static void broke(struct sim *sim, const char *what, uint64_t a, uint64_t b)
@@ -50,6 +51,35 @@ static void out_hard(void *ctx, const struct rd_hard *hard)
         node->now.hard.vote = 0;
 }
 
+/* A list of members as one number that no client writes. */
+static uint64_t members_value(const struct rd_members *members)
+{
+    uint64_t value = MEMBERS_BIT | members->joining << 6 | members->voters;
+
+    for (uint32_t i = 1; i <= SIM_NODES_MAX; i++)
+        value |= (members->identity[i] & 255) << (4 + 8 * i);
+    return value;
+}
+
+static struct rd_members members_of(uint64_t value)
+{
+    struct rd_members members = {.voters = value & 63,
+                                 .joining = value >> 6 & 63};
+
+    for (uint32_t i = 1; i <= SIM_NODES_MAX; i++)
+        members.identity[i] = value >> (4 + 8 * i) & 255;
+    return members;
+}
+
+static uint64_t value_of(const struct rd_entry *entry)
+{
+    struct rd_members members;
+
+    if (rd_members_decode(entry->data, &members))
+        return members_value(&members);
+    return entry->data.size == 8 ? rd_get_u64(entry->data.at) : 0;
+}
+
 static void out_append(void *ctx, const struct rd_entry *entry)
 {
     struct sim_node *node = ctx;
@@ -58,9 +88,7 @@ static void out_append(void *ctx, const struct rd_entry *entry)
     cr_assert_eq(entry->index, node->now.last + 1);
     node->now.last = entry->index;
     node->now.epoch[entry->index] = entry->epoch;
-    node->now.value[entry->index] = 0;
-    if (entry->data.size == 8)
-        node->now.value[entry->index] = rd_get_u64(entry->data.at);
+    node->now.value[entry->index] = value_of(entry);
 }
 
 static void out_truncate(void *ctx, uint64_t from)
@@ -103,12 +131,21 @@ static void out_apply(void *ctx, const struct rd_entry *entry, bool is_twice)
 {
     struct sim_node *node = ctx;
     struct sim *sim = node->sim;
-    uint64_t value = entry->data.size == 8 ? rd_get_u64(entry->data.at) : 0;
+    uint64_t value = value_of(entry);
 
     (void)is_twice;
     cr_assert_eq(entry->index, node->now.applied + 1);
     node->now.applied = entry->index;
     node->now.state[entry->index] = value;
+    if (value & MEMBERS_BIT) {
+        node->now.has_members = true;
+        node->now.members = members_of(value);
+        if (sim->settled_index < entry->index) {
+            sim->settled_index = entry->index;
+            sim->settled = node->now.members;
+            sim->settled_count++;
+        }
+    }
     if (sim->config.ack == RD_QUORUM) {
         if (sim->is_committed[entry->index] &&
             sim->committed[entry->index] != value)
@@ -117,7 +154,7 @@ static void out_apply(void *ctx, const struct rd_entry *entry, bool is_twice)
         sim->is_committed[entry->index] = true;
         sim->committed[entry->index] = value;
     }
-    if (node->core.role == RD_LEADER && value != 0)
+    if (node->core.role == RD_LEADER && value != 0 && !(value & MEMBERS_BIT))
         ack(node, entry);
 }
 
@@ -179,13 +216,14 @@ static void out_note(void *ctx, const char *what, uint64_t a, uint64_t b)
 
 static void send_piece(struct sim_node *node, uint32_t to, uint64_t piece)
 {
-    const struct sim_disk *disk = &node->disk;
+    const struct sim_disk *disk = node->snap[to];
     uint64_t from = piece * PIECE_ENTRIES + 1;
     struct ord_buf data;
     bool is_last = from + PIECE_ENTRIES > disk->applied;
     uint64_t index = disk->applied;
 
     ord_buf_init(&data, 1 << 20);
+    rd_put_u64(&data, members_value(&disk->members));
     for (uint64_t i = from; i < from + PIECE_ENTRIES && i <= index; i++)
         rd_put_u64(&data, disk->state[i]);
     rd_core_snap(&node->core, to, index,
@@ -200,30 +238,37 @@ static void out_snap_open(void *ctx, uint32_t to)
     struct sim_node *node = ctx;
 
     node->disk = node->now;
+    if (node->snap[to] == NULL)
+        node->snap[to] = malloc(sizeof *node->snap[to]);
+    cr_assert_not_null(node->snap[to]);
+    *node->snap[to] = node->now;
     send_piece(node, to, 0);
 }
 
 static void out_snap_next(void *ctx, uint32_t to, uint64_t piece)
 {
-    send_piece(ctx, to, piece); /* no reader is held: state may have moved */
+    send_piece(ctx, to, piece);
 }
 
 static void out_snap_close(void *ctx, uint32_t to)
 {
-    (void)ctx;
-    (void)to;
+    struct sim_node *node = ctx;
+
+    free(node->snap[to]);
+    node->snap[to] = NULL;
 }
 
-static bool out_snap_data(void *ctx, const struct rd_msg *msg)
+static bool out_snap_data(void *ctx, const struct rd_msg *msg,
+                          struct rd_members *members)
 {
     struct sim_node *node = ctx;
     struct sim *sim = node->sim;
     uint64_t at = msg->round * PIECE_ENTRIES;
 
-    for (size_t i = 0; i < msg->data.size / 8; i++) {
+    for (size_t i = 0; i + 1 < msg->data.size / 8; i++) {
         uint64_t index = at + i + 1;
 
-        node->now.state[index] = rd_get_u64(msg->data.at + 8 * i);
+        node->now.state[index] = rd_get_u64(msg->data.at + 8 * (i + 1));
         if (sim->config.ack == RD_QUORUM && sim->is_committed[index] &&
             sim->committed[index] != node->now.state[index])
             broke(sim, "a snapshot differs from what was committed", index,
@@ -233,8 +278,17 @@ static bool out_snap_data(void *ctx, const struct rd_msg *msg)
         node->now.base = node->now.last = node->now.applied = msg->index;
         node->now.base_epoch = msg->index_epoch;
         node->now.epoch[msg->index] = msg->index_epoch;
+        *members = members_of(rd_get_u64(msg->data.at));
+        node->now.members = *members;
+        node->now.has_members = true;
     }
     return true;
+}
+
+static void out_members(void *ctx, const struct rd_members *members)
+{
+    (void)ctx;
+    cr_assert_eq(members->voters & members->joining, 0);
 }
 
 static void out_shutdown(void *ctx, const char *why)
@@ -261,28 +315,39 @@ static const struct rd_core_out out_table = {
     .snap_next = out_snap_next,
     .snap_close = out_snap_close,
     .snap_data = out_snap_data,
+    .members = out_members,
     .shutdown = out_shutdown,
 };
 
 struct sim *sim_new(const struct rd_core_config *config, uint32_t count,
                     uint64_t seed)
 {
+    return sim_new_of(config, count, count, seed);
+}
+
+struct sim *sim_new_of(const struct rd_core_config *config, uint32_t count,
+                       uint32_t founders, uint64_t seed)
+{
     struct sim *sim = calloc(1, sizeof *sim);
 
     cr_assert_not_null(sim);
+    cr_assert_leq(count, SIM_NODES_MAX);
     sim->config = *config;
     sim->config.seed = seed;
-    sim->config.node_count = count;
-    sim->config.controller = count;
+    sim->count = count;
+    sim->config.controller = founders;
+    sim->config.founders.voters = (UINT64_C(1) << founders) - 1;
+    sim->settled = sim->config.founders;
     sim->rng = ord_rng_stream(seed, "sim", 0);
     sim->now_ms = 1000;
     sim->delay_max_ms = 2;
     for (uint32_t i = 1; i <= count; i++) {
-        sim->config.nodes[i - 1] = i;
         sim->node[i].sim = sim;
         sim->node[i].id = i;
+        sim->node[i].is_join = i > founders;
+        sim->node[i].identity = i > founders ? 1 : 0;
     }
-    for (uint32_t i = 1; i <= count; i++)
+    for (uint32_t i = 1; i <= founders; i++)
         sim_start(sim, i);
     return sim;
 }
@@ -297,9 +362,12 @@ void sim_free(struct sim *sim)
 {
     while (sim->msg_count > 0)
         drop_msg(sim, sim->msg_count - 1);
-    for (uint32_t i = 1; i <= sim->config.node_count; i++)
+    for (uint32_t i = 1; i <= sim->count; i++) {
         if (sim->node[i].is_up)
             rd_core_fini(&sim->node[i].core);
+        for (uint32_t j = 1; j <= sim->count; j++)
+            out_snap_close(&sim->node[i], j);
+    }
     free(sim);
 }
 
@@ -317,20 +385,32 @@ void sim_start(struct sim *sim, uint32_t id)
     for (uint64_t i = node->disk.base + 1; i <= node->disk.last; i++) {
         struct ord_buf data;
 
-        ord_buf_init(&data, 64);
-        if (node->disk.value[i] != 0)
+        ord_buf_init(&data, 256);
+        if (node->disk.value[i] & MEMBERS_BIT) {
+            struct rd_members members = members_of(node->disk.value[i]);
+
+            rd_members_encode(&data, &members);
+        } else if (node->disk.value[i] != 0)
             rd_put_u64(&data, node->disk.value[i]);
         cr_assert(
             rd_log_append(&log, node->disk.epoch[i], ord_buf_bytes(&data)));
         ord_buf_fini(&data);
     }
     config.id = id;
+    config.is_join = node->is_join;
+    config.identity = node->identity;
+    if (!node->disk.has_members && !node->is_join) {
+        node->disk.has_members = node->now.has_members = true;
+        node->disk.members = node->now.members = sim->config.founders;
+    }
     config.seed += (uint64_t)sim->now_ms;
     out.ctx = node;
     node->is_up = true;
     node->is_shut = false;
     rd_core_init(&node->core, &config, &out, &node->disk.hard, &log,
-                 node->disk.applied, sim->now_ms * ORD_MS);
+                 node->disk.applied,
+                 node->disk.has_members ? &node->disk.members : NULL,
+                 sim->now_ms * ORD_MS);
 }
 
 static void set_link(struct sim *sim, uint32_t a, uint32_t b, bool is_up)
@@ -361,9 +441,46 @@ void sim_crash(struct sim *sim, uint32_t id)
             drop_msg(sim, i);
     node->is_up = false;
     rd_core_fini(&node->core);
-    for (uint32_t i = 1; i <= sim->config.node_count; i++)
+    for (uint32_t i = 1; i <= sim->count; i++)
+        out_snap_close(node, i);
+    for (uint32_t i = 1; i <= sim->count; i++)
         if (i != id)
             set_link(sim, id, i, false);
+}
+
+static void end_turn(struct sim *sim, struct sim_node *node);
+
+void sim_wipe(struct sim *sim, uint32_t id)
+{
+    sim_crash(sim, id);
+    memset(&sim->node[id].disk, 0, sizeof sim->node[id].disk);
+    sim->node[id].is_join = true;
+    sim->node[id].identity++;
+    cr_assert_lt(sim->node[id].identity, 128);
+}
+
+enum rd_proposal sim_change(struct sim *sim, uint32_t at, uint32_t id,
+                            bool is_add)
+{
+    struct sim_node *node = &sim->node[at];
+    const char *why;
+    uint64_t index;
+    enum rd_proposal got;
+
+    if (!node->is_up || node->is_paused ||
+        node->core.log.last > SIM_ENTRIES_MAX - 100)
+        return RD_NOT_LEADER;
+    got = rd_core_change(&node->core, id, is_add, 0, &index, &why,
+                         sim->now_ms * ORD_MS);
+    end_turn(sim, node);
+    return got;
+}
+
+uint64_t sim_voters(const struct sim *sim)
+{
+    uint32_t leader = sim_leader(sim);
+
+    return leader == 0 ? 0 : sim->node[leader].core.settled.voters;
 }
 
 void sim_cut(struct sim *sim, uint32_t from, uint32_t to, bool is_cut)
@@ -374,8 +491,8 @@ void sim_cut(struct sim *sim, uint32_t from, uint32_t to, bool is_cut)
 
 void sim_heal(struct sim *sim)
 {
-    for (uint32_t i = 1; i <= sim->config.node_count; i++)
-        for (uint32_t j = 1; j <= sim->config.node_count; j++)
+    for (uint32_t i = 1; i <= sim->count; i++)
+        for (uint32_t j = 1; j <= sim->count; j++)
             sim_cut(sim, i, j, false);
     sim->drop = 0;
     sim->delay_max_ms = 2;
@@ -384,8 +501,8 @@ void sim_heal(struct sim *sim)
 /* Links follow the cuts with a delay, as silence is noticed. */
 static void update_links(struct sim *sim)
 {
-    for (uint32_t i = 1; i <= sim->config.node_count; i++)
-        for (uint32_t j = i + 1; j <= sim->config.node_count; j++) {
+    for (uint32_t i = 1; i <= sim->count; i++)
+        for (uint32_t j = i + 1; j <= sim->count; j++) {
             bool is_cut = sim->is_cut[i][j] || sim->is_cut[j][i];
             bool is_old = sim->now_ms - sim->cut_ms[i][j] > LINK_LOSS_MS &&
                           sim->now_ms - sim->cut_ms[j][i] > LINK_LOSS_MS;
@@ -467,7 +584,7 @@ void sim_step(struct sim *sim)
         }
         i++;
     }
-    for (uint32_t i = 1; i <= sim->config.node_count; i++) {
+    for (uint32_t i = 1; i <= sim->count; i++) {
         struct sim_node *node = &sim->node[i];
 
         if (!node->is_up || node->is_paused || (sim->now_ms + i) % 5 != 0)
@@ -526,7 +643,7 @@ uint32_t sim_leader(const struct sim *sim)
 {
     uint32_t best = 0;
 
-    for (uint32_t i = 1; i <= sim->config.node_count; i++) {
+    for (uint32_t i = 1; i <= sim->count; i++) {
         const struct sim_node *node = &sim->node[i];
 
         if (node->is_up && node->core.role == RD_LEADER &&

@@ -11,11 +11,11 @@
 #include "targets/refdb/core.h"
 
 enum {
-    SIM_NODES_MAX = 5,
+    SIM_NODES_MAX = 6,
     SIM_ENTRIES_MAX = 2048,
     SIM_MSGS_MAX = 4096,
     SIM_WRITES_MAX = 4096,
-    SIM_EPOCHS_MAX = 512,
+    SIM_EPOCHS_MAX = 8192,
 };
 
 struct sim_disk {
@@ -25,7 +25,9 @@ struct sim_disk {
     uint64_t last;
     uint64_t applied;
     uint64_t epoch[SIM_ENTRIES_MAX];
-    uint64_t value[SIM_ENTRIES_MAX]; /* 0: a no-op */
+    bool has_members; /* as of applied: */
+    struct rd_members members;
+    uint64_t value[SIM_ENTRIES_MAX]; /* 0: a no-op; sim_members_value() */
     uint64_t state[SIM_ENTRIES_MAX]; /* value applied at each index */
 };
 
@@ -35,10 +37,14 @@ struct sim_node {
     bool is_up;
     bool is_paused;
     bool is_shut; /* by stonith */
+    uint64_t identity;
+    bool is_join; /* started to be added, not as a founder */
     struct rd_core core;
     struct sim_disk disk; /* what a crash leaves */
     struct sim_disk now;
     uint64_t discards;
+    struct sim_disk
+        *snap[SIM_NODES_MAX + 1]; /* state being sent, by receiver */
 };
 
 struct sim_msg {
@@ -66,6 +72,7 @@ struct sim_read {
 
 struct sim {
     struct rd_core_config config;
+    uint32_t count;
     struct ord_rng rng;
     int64_t now_ms;
     struct sim_node node[SIM_NODES_MAX + 1];
@@ -82,6 +89,9 @@ struct sim {
     uint64_t acked_index; /* highest */
     uint64_t committed[SIM_ENTRIES_MAX];
     bool is_committed[SIM_ENTRIES_MAX];
+    struct rd_members settled; /* the newest list that any node has applied */
+    uint64_t settled_index;
+    uint64_t settled_count;
     struct sim_read read[256];
     uint32_t read_count;
     uint64_t reads_done;
@@ -93,9 +103,20 @@ struct sim {
 
 struct sim *sim_new(const struct rd_core_config *config, uint32_t count,
                     uint64_t seed);
+/* Nodes 1 .. founders run as a cluster; founders + 1 .. count are down and
+ * will start as nodes to be added. */
+struct sim *sim_new_of(const struct rd_core_config *config, uint32_t count,
+                       uint32_t founders, uint64_t seed);
 void sim_free(struct sim *sim);
 void sim_start(struct sim *sim, uint32_t id);
 void sim_crash(struct sim *sim, uint32_t id);
+/* Down, without its disk; it will start as a node to be added. */
+void sim_wipe(struct sim *sim, uint32_t id);
+/* Asks that node to add or remove another. */
+enum rd_proposal sim_change(struct sim *sim, uint32_t at, uint32_t id,
+                            bool is_add);
+/* Voters (or all who take the log), as the leader has settled it; 0: none. */
+uint64_t sim_voters(const struct sim *sim);
 void sim_cut(struct sim *sim, uint32_t from, uint32_t to, bool is_cut);
 void sim_heal(struct sim *sim);
 /* One millisecond. */

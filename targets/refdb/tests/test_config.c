@@ -46,6 +46,7 @@ ParameterizedTestParameters(config, lines)
         {"--timeout=1ms", "20ms to 60000ms"},
         {"--id=0", "from 1 to 64"},
         {"--id=3", "does not name node 3"},
+        {"--id=3 --join=on", ""},
         {"--controller=9 --ack=async", "not among"},
         {"--ip=localhost", "IPv4"},
         {"--peers=1=127.0.0.1", "each id once"},

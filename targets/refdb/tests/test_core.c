@@ -20,7 +20,7 @@ static struct rd_core_config config_of(enum rd_ack ack)
 /* Something goes wrong, or right again. */
 static void mischief(struct sim *sim)
 {
-    uint32_t count = sim->config.node_count;
+    uint32_t count = sim->count;
     uint32_t a = 1 + (uint32_t)ord_rng_below(&sim->rng, count);
     uint32_t b = 1 + (uint32_t)ord_rng_below(&sim->rng, count);
 
@@ -70,7 +70,7 @@ static void mischief(struct sim *sim)
 static void all_well(struct sim *sim)
 {
     sim_heal(sim);
-    for (uint32_t i = 1; i <= sim->config.node_count; i++) {
+    for (uint32_t i = 1; i <= sim->count; i++) {
         sim->node[i].is_paused = false;
         sim_start(sim, i);
     }
@@ -78,8 +78,7 @@ static void all_well(struct sim *sim)
 
 static void load(struct sim *sim)
 {
-    uint32_t id =
-        1 + (uint32_t)ord_rng_below(&sim->rng, sim->config.node_count);
+    uint32_t id = 1 + (uint32_t)ord_rng_below(&sim->rng, sim->count);
 
     if (ord_rng_below(&sim->rng, 2) == 0)
         (void)sim_propose(sim, id);
@@ -112,7 +111,7 @@ static void expect_converged(struct sim *sim, uint64_t seed)
 
     cr_assert_neq(leader, 0, "seed %llu: no leader after healing",
                   (unsigned long long)seed);
-    for (uint32_t i = 1; i <= sim->config.node_count; i++) {
+    for (uint32_t i = 1; i <= sim->count; i++) {
         const struct sim_disk *got = &sim->node[i].now;
 
         cr_assert_eq(got->applied, want->applied,
@@ -428,7 +427,7 @@ static uint32_t count_up(const struct sim *sim)
 {
     uint32_t count = 0;
 
-    for (uint32_t i = 1; i <= sim->config.node_count; i++)
+    for (uint32_t i = 1; i <= sim->count; i++)
         count += sim->node[i].is_up;
     return count;
 }

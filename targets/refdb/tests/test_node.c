@@ -349,3 +349,46 @@ Test(node, manual_promotion_and_discarded_writes, .timeout = 60)
     ord_buf_fini(&log);
     lab_end(&lab);
 }
+
+/* Removed, without its disk, and added again; then the leader is removed. */
+Test(node, members_are_replaced_and_removed, .timeout = 90)
+{
+    struct lab lab = {.extra = {"--timeout=1s", "--request-timeout=10s"}};
+    uint32_t leader;
+    uint32_t out;
+    struct ord_err err;
+    char text[100];
+    char path[100];
+    char reply[REPLY_SIZE];
+
+    lab_start(&lab, 106);
+    leader = await_leader(&lab, 0);
+    out = leader == 3 ? 2 : 3;
+    expect(&lab, leader, "SET a 1", "+OK|");
+    snprintf(text, sizeof text, "MEMBER REMOVE %u", out);
+    await(&lab, leader, text, "+OK|");
+    (void)node_end(&lab, out, SIGKILL);
+    snprintf(path, sizeof path, "%s/n%u", lab.dir, out);
+    cr_assert_eq(ord_remove_all(path, &err), ORD_OK);
+    expect(&lab, leader, "SET a 2", "+OK|");
+    lab.extra[2] = "--join=on";
+    node_start(&lab, out);
+    snprintf(text, sizeof text, "MEMBER ADD %u 127.%u.%u.%u", out, lab.run,
+             lab.net, out);
+    await(&lab, leader, text, "+OK|");
+    await(&lab, out, "LOCAL GET a", "$1|2|");
+    snprintf(text, sizeof text, "MEMBER ADD %u 127.1.1.1", out);
+    expect(&lab, leader, text,
+           "-ERR that node is a member at another address|");
+    snprintf(text, sizeof text, "MEMBER REMOVE %u", leader);
+    await(&lab, leader, text, "+OK|");
+    cr_expect_eq(strncmp(ask(&lab, leader, "MEMBER LIST", reply), "*2|", 3), 0,
+                 "%s", reply);
+    out = leader;
+    leader = await_leader(&lab, out);
+    expect(&lab, leader, "GET a", "$1|2|");
+    expect(&lab, leader, "MEMBER ADD 3",
+           "-ERR expected MEMBER LIST | ADD id ip | REMOVE id, id from 1 to "
+           "64|");
+    lab_end(&lab);
+}

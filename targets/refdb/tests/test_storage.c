@@ -251,3 +251,63 @@ Test(storage, a_corrupt_file_is_one_clear_error, .timeout = 20)
                  ORD_EFORMAT, "%s", store.err.text);
     cr_expect_eq(ord_remove_all(store.dir, &store.err), ORD_OK);
 }
+
+Test(storage, members_outlive_a_restart_and_travel_with_a_snapshot,
+     .timeout = 20)
+{
+    struct rd_members members = {.voters = 7, .joining = 8, .cluster = 5};
+    struct rd_members got;
+    struct rd_entry entry = {.index = 1, .epoch = 1};
+    struct rd_snapshot *snapshot = NULL;
+    struct rd_result result;
+    struct store from;
+    struct store to;
+    struct ord_buf data;
+    struct ord_buf rows;
+    uint64_t index;
+    uint64_t epoch;
+    uint64_t identity = 0;
+    bool is_there;
+    bool is_last = false;
+
+    members.ip[4] = 77;
+    members.identity[4] = 99;
+    ord_buf_init(&data, 1000);
+    ord_buf_init(&rows, 10000);
+    rd_members_encode(&data, &members);
+    entry.data = ord_buf_bytes(&data);
+    store_make(&from);
+    store_make(&to);
+    cr_expect_eq(
+        rd_storage_load_members(from.storage, &got, &is_there, &from.err),
+        ORD_OK);
+    cr_expect_not(is_there);
+    cr_expect_eq(rd_storage_identity(from.storage, 42, &identity, &from.err),
+                 ORD_OK);
+    cr_expect_eq(identity, 42);
+    cr_assert_eq(rd_storage_append(from.storage, &entry, &from.err), ORD_OK);
+    cr_assert_eq(rd_storage_apply(from.storage, &entry, &result, &from.err),
+                 ORD_OK);
+    store_close(&from);
+    store_open(&from);
+    cr_expect_eq(rd_storage_identity(from.storage, 43, &identity, &from.err),
+                 ORD_OK);
+    cr_expect_eq(identity, 42, "it is who it was");
+    cr_assert_eq(
+        rd_snapshot_open(from.dir, &snapshot, &index, &epoch, &from.err),
+        ORD_OK);
+    cr_assert_eq(rd_snapshot_next(snapshot, 9000, &rows, &is_last, &from.err),
+                 ORD_OK);
+    rd_snapshot_close(&snapshot);
+    cr_assert_eq(rd_storage_install(to.storage, ord_buf_bytes(&rows), index,
+                                    epoch, &to.err),
+                 ORD_OK);
+    cr_expect_eq(rd_storage_load_members(to.storage, &got, &is_there, &to.err),
+                 ORD_OK);
+    cr_expect(is_there);
+    cr_expect_eq(memcmp(&got, &members, sizeof got), 0);
+    ord_buf_fini(&data);
+    ord_buf_fini(&rows);
+    store_drop(&from);
+    store_drop(&to);
+}
