@@ -44,10 +44,16 @@ void ord_clock_close(struct ord_clock *clock)
 
 static int64_t host_ns(enum ord_clock_kind kind)
 {
+    static const clockid_t ids[ORD_CLOCK_KINDS] = {
+        [ORD_CLOCK_REAL] = CLOCK_REALTIME,
+        [ORD_CLOCK_TAI] = CLOCK_TAI,
+        [ORD_CLOCK_MONO] = CLOCK_MONOTONIC,
+        [ORD_CLOCK_RAW] = CLOCK_MONOTONIC_RAW,
+        [ORD_CLOCK_BOOT] = CLOCK_BOOTTIME,
+    };
     struct timespec now;
 
-    (void)clock_gettime(
-        kind == ORD_CLOCK_MONO ? CLOCK_MONOTONIC : CLOCK_REALTIME, &now);
+    (void)clock_gettime(ids[kind], &now);
     return (int64_t)now.tv_sec * ORD_CLOCK_S + now.tv_nsec;
 }
 
@@ -71,7 +77,7 @@ static struct ord_clock_law continued(const struct ord_clock *clock,
     uint32_t index = index_of(clock);
     const struct ord_clock_bank *bank =
         &clock->page->banks[index % ORD_CLOCK_BANKS];
-    const struct ord_clock_law *law = ord_clock_law(bank, kind);
+    const struct ord_clock_law *law = &bank->laws[kind];
     int64_t from_ns = host_ns(kind) + ahead_ns;
 
     return (struct ord_clock_law){.from_ns = from_ns,
@@ -91,42 +97,41 @@ static void change(struct ord_clock *clock, alteration *alter,
     struct ord_clock_bank *bank = &clock->page->banks[index % ORD_CLOCK_BANKS];
 
     for (int i = 0; i < TRIES_MAX; i++) { /* until nobody held us up */
-        *bank = (struct ord_clock_bank){
-            .real = continued(clock, ORD_CLOCK_REAL),
-            .mono = continued(clock, ORD_CLOCK_MONO),
-        };
+        memset(bank, 0, sizeof *bank);
+        for (enum ord_clock_kind kind = 0; kind < ORD_CLOCK_KINDS; kind++)
+            bank->laws[kind] = continued(clock, kind);
         alter(bank, how);
-        if (bank->mono.from_ns - host_ns(ORD_CLOCK_MONO) > ahead_ns / 2)
+        if (bank->laws[ORD_CLOCK_REAL].from_ns - host_ns(ORD_CLOCK_REAL) >
+                ahead_ns / 2 &&
+            bank->laws[ORD_CLOCK_MONO].from_ns - host_ns(ORD_CLOCK_MONO) >
+                ahead_ns / 2)
             break;
     }
     atomic_store_explicit(&clock->page->index, index, memory_order_release);
     pause_ns(ahead_ns + ahead_ns / 4);
 }
 
-static void alter_real(struct ord_clock_bank *bank, const int64_t how[3])
+/* how: real_ns, mono_ns. */
+static void alter_offset(struct ord_clock_bank *bank, const int64_t how[3])
 {
-    bank->real.offset_ns += how[0];
+    for (enum ord_clock_kind kind = 0; kind < ORD_CLOCK_KINDS; kind++)
+        bank->laws[kind].offset_ns += how[ord_clock_is_real(kind) ? 0 : 1];
 }
 
 void ord_clock_jump(struct ord_clock *clock, int64_t by_ns)
 {
-    change(clock, alter_real, (const int64_t[3]){by_ns});
-}
-
-static void alter_mono(struct ord_clock_bank *bank, const int64_t how[3])
-{
-    bank->mono.offset_ns += how[0];
+    change(clock, alter_offset, (const int64_t[3]){by_ns, 0});
 }
 
 void ord_clock_jump_mono(struct ord_clock *clock, int64_t by_ns)
 {
-    change(clock, alter_mono, (const int64_t[3]){by_ns});
+    change(clock, alter_offset, (const int64_t[3]){0, by_ns});
 }
 
 static void alter_rate(struct ord_clock_bank *bank, const int64_t how[3])
 {
-    bank->real.rate_q32 = how[0];
-    bank->mono.rate_q32 = how[0];
+    for (enum ord_clock_kind kind = 0; kind < ORD_CLOCK_KINDS; kind++)
+        bank->laws[kind].rate_q32 = how[0];
 }
 
 void ord_clock_drift(struct ord_clock *clock, int64_t rate_ppm)
@@ -140,8 +145,7 @@ void ord_clock_drift(struct ord_clock *clock, int64_t rate_ppm)
 
 static void alter_strobe(struct ord_clock_bank *bank, const int64_t how[3])
 {
-    bank->strobe_from_ns = bank->real.from_ns;
-    bank->strobe_until_ns = bank->real.from_ns + how[2];
+    bank->strobe_for_ns = how[2];
     bank->strobe_period_ns = how[1];
     bank->strobe_delta_ns = how[0];
 }
@@ -157,9 +161,11 @@ void ord_clock_strobe(struct ord_clock *clock, int64_t delta_ns,
 static void alter_back(struct ord_clock_bank *bank, const int64_t how[3])
 {
     (void)how;
-    bank->real.offset_ns = 0;
-    bank->real.rate_q32 = 0;
-    bank->mono.rate_q32 = 0;
+    for (enum ord_clock_kind kind = 0; kind < ORD_CLOCK_KINDS; kind++) {
+        bank->laws[kind].rate_q32 = 0;
+        if (ord_clock_is_real(kind))
+            bank->laws[kind].offset_ns = 0;
+    }
 }
 
 void ord_clock_reset(struct ord_clock *clock)
@@ -184,8 +190,25 @@ bool ord_clock_is_true(const struct ord_clock *clock)
     const struct ord_clock_bank *bank =
         &clock->page->banks[index_of(clock) % ORD_CLOCK_BANKS];
 
-    return bank->real.offset_ns == 0 && bank->real.rate_q32 == 0 &&
-           bank->mono.rate_q32 == 0 && bank->strobe_period_ns == 0;
+    return bank->laws[ORD_CLOCK_REAL].offset_ns == 0 &&
+           bank->laws[ORD_CLOCK_REAL].rate_q32 == 0 &&
+           bank->laws[ORD_CLOCK_MONO].rate_q32 == 0 &&
+           bank->strobe_period_ns == 0;
+}
+
+int64_t ord_clock_rate_ppm(const struct ord_clock *clock)
+{
+    const struct ord_clock_bank *bank =
+        &clock->page->banks[index_of(clock) % ORD_CLOCK_BANKS];
+    ord_wide rate = (ord_wide)bank->laws[ORD_CLOCK_MONO].rate_q32 * PPM;
+
+    /* To the nearest: what was asked for was rounded, too. */
+    return (int64_t)((rate + (INT64_C(1) << 31)) >> 32);
+}
+
+uint32_t ord_clock_blind(const struct ord_clock *clock)
+{
+    return atomic_load_explicit(&clock->page->blind, memory_order_relaxed);
 }
 
 bool ord_clock_is_seen(const struct ord_clock *clock)

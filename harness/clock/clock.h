@@ -5,13 +5,10 @@
  * started through ord_clock_filter(), which makes each exec of it and of its
  * descendants stop for a moment until the guard has put the page in front of
  * the vDSO (patch.h); nothing traces it afterwards.  The guard also answers
- * clock calls that avoid the vDSO, and puts right absolute deadlines on
- * CLOCK_REALTIME (futex, clock_nanosleep), which the kernel measures by the
- * host's clock.
+ * clock calls that avoid the vDSO, and puts right absolute deadlines
+ * (deadline.h), which the kernel measures by the host's clock.
  *
- * Not covered: file times, timerfd and timer_settime with absolute times,
- * FUTEX_LOCK_PI, futex_waitv, mq_timed*, a change while a deadline is waited
- * for, the rdtsc instruction, the speed of timeouts; 32-bit programs.
+ * README.md says what is covered and what is not.
  */
 #ifndef ORD_CLOCK_CLOCK_H
 #define ORD_CLOCK_CLOCK_H
@@ -56,6 +53,11 @@ struct ord_clock_offset {
     int64_t mono_ns;
 };
 struct ord_clock_offset ord_clock_offset(const struct ord_clock *clock);
+/* By how much both run fast, as drift asked for it. */
+int64_t ord_clock_rate_ppm(const struct ord_clock *clock);
+/* Processes so far that run by the host's clock: traced by somebody else,
+ * 32-bit, without a free descriptor at exec. */
+uint32_t ord_clock_blind(const struct ord_clock *clock);
 /* Does the real clock show the host's time, and both run at its speed? */
 bool ord_clock_is_true(const struct ord_clock *clock);
 /* Has some process read the time since the last change? */

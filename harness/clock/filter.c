@@ -1,8 +1,9 @@
 /* filter.c -- what a process of a node must ask the guard for (seccomp(2)).
  *
- * exec, always; the clock calls unless they come from our own code or from the
- * moved vDSO; futex and clock_nanosleep with an absolute deadline on the real
- * clock, unless it stands in the slots, where the guard has put it right.
+ * exec, always (also of 32-bit programs, which are not covered else: what they
+ * start may be); the clock calls unless they come from our own code or from the
+ * moved vDSO; calls with an absolute deadline, unless it stands in the slots,
+ * where the guard has put it right.
  */
 #include <errno.h>
 #include <linux/audit.h>
@@ -34,6 +35,14 @@
 #define AND(value) BPF_STMT(BPF_ALU | BPF_AND | BPF_K, (value))
 #define END(action) BPF_STMT(BPF_RET | BPF_K, (action))
 
+#ifndef SYS_futex_waitv
+#define SYS_futex_waitv 449
+#endif
+#ifndef SYS_futex_wait
+#define SYS_futex_wait 455
+#endif
+enum { I386_EXECVE = 11, I386_EXECVEAT = 358, FUTEX_LOCK_PI_2 = 13 };
+
 #define ALLOW BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 #define ASK BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF)
 
@@ -60,9 +69,24 @@
         LOAD(args[argument]), AT_LEAST(LOW(ORD_CLOCK_SLOTS), 0, 1),            \
         AT_LEAST(LOW(SLOTS_END), 0, 1), ASK, ALLOW
 
+/* A call whose deadline, in that argument, is absolute always. */
+#define TIMED(number, argument) EQUAL(number, 0, 10), DEADLINE(argument)
+
+/* Or if this bit of argument 1 is set: the calls on timers. */
+#define TIMER(number)                                                          \
+    EQUAL(number, 0, 13), LOAD(args[1]), ANY_BIT(TIMER_ABSTIME, 1, 0), ALLOW,  \
+        DEADLINE(2)
+
+/* The number stays loaded from one block that is passed to the next. */
 static const struct sock_filter program[] = {
     LOAD(arch),
-    EQUAL(AUDIT_ARCH_X86_64, 1, 0),
+    EQUAL(AUDIT_ARCH_X86_64, 7, 0),
+    EQUAL(AUDIT_ARCH_I386, 1, 0),
+    ALLOW,
+    LOAD(nr),
+    EQUAL(I386_EXECVE, 1, 0),
+    EQUAL(I386_EXECVEAT, 0, 1),
+    ASK,
     ALLOW,
     EXEC(SYS_execve),
     EXEC(SYS_execveat),
@@ -70,24 +94,22 @@ static const struct sock_filter program[] = {
     CLOCK(SYS_gettimeofday),
     CLOCK(SYS_time),
     LOAD(nr),
-    EQUAL(SYS_futex, 0, 16),
+    EQUAL(SYS_futex, 0, 17),
     LOAD(args[1]),
-    ANY_BIT(FUTEX_CLOCK_REALTIME, 1, 0),
-    ALLOW,
     AND((uint32_t) ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME)),
-    EQUAL(FUTEX_WAIT_BITSET, 1, 0),
+    EQUAL(FUTEX_WAIT_BITSET, 4, 0),
+    EQUAL(FUTEX_LOCK_PI, 3, 0),
+    EQUAL(FUTEX_WAIT_REQUEUE_PI, 2, 0),
+    EQUAL(FUTEX_LOCK_PI_2, 1, 0),
     ALLOW,
     DEADLINE(3),
-    LOAD(nr),
-    EQUAL(SYS_clock_nanosleep, 0, 17),
-    LOAD(args[0]),
-    EQUAL(CLOCK_REALTIME, 2, 0),
-    EQUAL(CLOCK_TAI, 1, 0),
-    ALLOW,
-    LOAD(args[1]),
-    ANY_BIT(TIMER_ABSTIME, 1, 0),
-    ALLOW,
-    DEADLINE(2),
+    TIMER(SYS_clock_nanosleep),
+    TIMER(SYS_timerfd_settime),
+    TIMER(SYS_timer_settime),
+    TIMED(SYS_futex_waitv, 3),
+    TIMED(SYS_futex_wait, 4),
+    TIMED(SYS_mq_timedsend, 4),
+    TIMED(SYS_mq_timedreceive, 4),
     ALLOW,
 };
 

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
@@ -25,6 +26,7 @@
 #include <unistd.h>
 
 #include "harness/clock/clock.h"
+#include "harness/clock/deadline.h"
 #include "harness/clock/page.h"
 #include "harness/clock/patch.h"
 
@@ -32,7 +34,8 @@ enum {
     LISTENERS_MAX = 64,
     TRACED_MAX = 4096, /* at one moment */
     BATCH_MAX = 256,   /* waits per round, so that questions get their turn */
-    SLOT_COUNT = ORD_CLOCK_SLOTS_SIZE / 16,
+    SLOT_SIZE = sizeof(struct itimerspec),
+    SLOT_COUNT = ORD_CLOCK_SLOTS_SIZE / SLOT_SIZE,
 };
 
 enum state {
@@ -45,10 +48,11 @@ struct traced {
     pid_t tid;
     pid_t tgid;
     enum state state;
-    int clock_fd;  /* EXECUTING: the page's, in that process */
-    long number;   /* WAITING: the call */
-    uint64_t slot; /* WAITING: where its deadline stands now */
-    bool is_late;  /* only to be let go */
+    int clock_fd; /* EXECUTING: the page's, in that process; -1: none */
+    /* WAITING: the call, and where its deadline stands now. */
+    long number;
+    uint32_t argument;
+    uint64_t slot;
 };
 
 struct guard {
@@ -100,33 +104,34 @@ static bool get(pid_t pid, uint64_t at, void *bytes, size_t size)
     return process_vm_readv(pid, &to, 1, &from, 1, 0) == (ssize_t)size;
 }
 
-static struct timespec timespec_of(int64_t time_ns)
+static int64_t host_time(long id)
 {
-    int64_t seconds = time_ns / ORD_CLOCK_S;
-    int64_t rest = time_ns % ORD_CLOCK_S;
-
-    if (rest < 0) {
-        rest += ORD_CLOCK_S;
-        seconds--;
-    }
-    return (struct timespec){.tv_sec = seconds, .tv_nsec = rest};
-}
-
-static int64_t ns_of(struct timespec time)
-{
-    return time.tv_sec * ORD_CLOCK_S + time.tv_nsec;
-}
-
-static int64_t node_time(const struct guard *guard, long id)
-{
-    struct ord_clock_page *page = guard->clock->page;
-    uint32_t index = atomic_load_explicit(&page->index, memory_order_acquire);
     struct timespec now;
 
     (void)clock_gettime((clockid_t)id, &now);
+    return ord_timespec_ns(now);
+}
+
+static uint32_t index_of(const struct guard *guard)
+{
+    return atomic_load_explicit(&guard->clock->page->index,
+                                memory_order_acquire);
+}
+
+/* As the stub reads it. */
+static int64_t node_time(const struct guard *guard, long id)
+{
+    struct ord_clock_page *page = guard->clock->page;
+    uint32_t index;
+    int64_t time_ns;
+
+    do {
+        index = index_of(guard);
+        time_ns = host_time(id);
+        time_ns += ord_clock_skew(page, index, ord_clock_kind(id), time_ns);
+    } while (index != index_of(guard));
     atomic_store_explicit(&page->seen, index, memory_order_relaxed);
-    return ns_of(now) +
-           ord_clock_skew(page, index, ord_clock_kind(id), ns_of(now));
+    return time_ns;
 }
 
 /* A clock call that did not come through the vDSO. */
@@ -146,19 +151,19 @@ static void tell_time(const struct guard *guard, int listener,
             answer(listener, asked->id, 0, 0, true);
             return;
         }
-        now = timespec_of(node_time(guard, id));
+        now = ord_timespec_of(node_time(guard, id));
         is_fine = put(pid, arguments[1], &now, sizeof now);
     } else if (asked->data.nr == SYS_gettimeofday) {
         struct timeval time;
         struct timezone zone = {0, 0};
 
-        now = timespec_of(node_time(guard, CLOCK_REALTIME));
+        now = ord_timespec_of(node_time(guard, CLOCK_REALTIME));
         time = (struct timeval){now.tv_sec, now.tv_nsec / 1000};
         is_fine =
             (arguments[0] == 0 || put(pid, arguments[0], &time, sizeof time)) &&
             (arguments[1] == 0 || put(pid, arguments[1], &zone, sizeof zone));
     } else {
-        now = timespec_of(node_time(guard, CLOCK_REALTIME_COARSE));
+        now = ord_timespec_of(node_time(guard, CLOCK_REALTIME_COARSE));
         value = now.tv_sec;
         is_fine =
             arguments[0] == 0 || put(pid, arguments[0], &value, sizeof value);
@@ -227,6 +232,12 @@ static struct traced *seize(struct guard *guard, pid_t tid, bool is_exec)
     return traced;
 }
 
+static void count_blind(const struct guard *guard)
+{
+    atomic_fetch_add_explicit(&guard->clock->page->blind, 1,
+                              memory_order_relaxed);
+}
+
 /* Lends the page to the process that is about to exec; the descriptor stays
  * open across exec, and is closed when the page is mapped. */
 static int lend_page(const struct guard *guard, int listener, uint64_t id)
@@ -244,29 +255,51 @@ static void follow_exec(struct guard *guard, int listener,
 {
     struct traced *traced = seize(guard, (pid_t)asked->pid, true);
 
-    /* Somebody else traces it, or it is dead: it runs on without a clock. */
     if (traced != NULL) {
         traced->state = EXECUTING;
         traced->clock_fd = lend_page(guard, listener, asked->id);
-        traced->is_late = traced->clock_fd < 0;
     }
-    answer(listener, asked->id, 0, 0, true);
+    /* Somebody else traces it, or no descriptor is free: it runs on without a
+     * clock. */
+    if ((traced == NULL || traced->clock_fd < 0) &&
+        still_asks(listener, asked->id))
+        count_blind(guard);
+    /* Before the answer: after it, where exec fails at once, the program could
+     * already be in its next one, unseen by us. */
     if (traced != NULL)
         (void)ptrace(PTRACE_INTERRUPT, traced->tid, NULL, NULL);
+    answer(listener, asked->id, 0, 0, true);
 }
 
-/* When the host's real clock will be where the node's is to be. */
-static int64_t host_deadline(const struct guard *guard, int64_t deadline_ns)
+/* Writes the deadline, put right, into a slot of the process; false: it stays
+ * as it is. */
+static bool fill_slot(const struct guard *guard, pid_t pid,
+                      const struct ord_deadline *deadline, uint64_t from,
+                      uint64_t slot)
 {
-    const struct ord_clock_page *page = guard->clock->page;
-    uint32_t index = atomic_load_explicit(&page->index, memory_order_acquire);
-    const struct ord_clock_law *law =
-        &page->banks[index % ORD_CLOCK_BANKS].real;
-    ord_wide gone = (ord_wide)(deadline_ns - law->from_ns - law->offset_ns) *
-                    (INT64_C(1) << 32);
+    static const clockid_t ids[ORD_CLOCK_KINDS] = {
+        [ORD_CLOCK_REAL] = CLOCK_REALTIME,  [ORD_CLOCK_TAI] = CLOCK_TAI,
+        [ORD_CLOCK_MONO] = CLOCK_MONOTONIC, [ORD_CLOCK_RAW] = CLOCK_MONOTONIC,
+        [ORD_CLOCK_BOOT] = CLOCK_BOOTTIME,
+    };
+    struct itimerspec spec = {0}; /* a timespec is its second half */
+    size_t skipped = deadline->is_timer ? 0 : sizeof spec.it_interval;
+    char *bytes = (char *)&spec + skipped;
+    struct timespec *time = &spec.it_value;
+    int64_t host_ns;
 
-    return law->from_ns +
-           (int64_t)(gone / ((INT64_C(1) << 32) + law->rate_q32));
+    if (!get(pid, from, bytes, sizeof spec - skipped) || time->tv_nsec < 0 ||
+        time->tv_nsec >= ORD_CLOCK_S ||
+        (deadline->is_timer && time->tv_sec == 0 && time->tv_nsec == 0))
+        return false;
+    host_ns = ord_deadline_host(guard->clock->page, index_of(guard),
+                                deadline->kind, ord_timespec_ns(*time),
+                                host_time(ids[deadline->kind]));
+    if (host_ns == ord_timespec_ns(*time))
+        return false;
+    /* Before the beginning: over, but a timer is not to be switched off. */
+    *time = ord_timespec_of(host_ns > 0 ? host_ns : 1);
+    return put(pid, slot, bytes, sizeof spec - skipped);
 }
 
 /* The call is cut off with EINTR, which the program never sees: stopped on its
@@ -275,28 +308,25 @@ static int64_t host_deadline(const struct guard *guard, int64_t deadline_ns)
 static void put_deadline_right(struct guard *guard, int listener,
                                const struct seccomp_notif *asked)
 {
-    bool is_futex = asked->data.nr == SYS_futex;
-    uint64_t at = asked->data.args[is_futex ? 3 : 2];
     pid_t pid = (pid_t)asked->pid;
-    uint64_t slot = ORD_CLOCK_SLOTS + 16 * (guard->next_slot++ % SLOT_COUNT);
-    struct timespec deadline = {0};
+    uint64_t slot =
+        ORD_CLOCK_SLOTS + (uint64_t)SLOT_SIZE * (guard->next_slot % SLOT_COUNT);
+    struct ord_deadline deadline;
     struct traced *traced = NULL;
 
-    if (get(pid, at, &deadline, sizeof deadline) && deadline.tv_nsec >= 0 &&
-        deadline.tv_nsec < ORD_CLOCK_S) {
-        deadline = timespec_of(host_deadline(guard, ns_of(deadline)));
-        if (deadline.tv_sec < 0)
-            deadline = (struct timespec){0, 0};
-        if (put(pid, slot, &deadline, sizeof deadline) &&
-            still_asks(listener, asked->id))
-            traced = seize(guard, pid, false);
-    }
+    if (ord_deadline_of(&asked->data, pid, &deadline) &&
+        fill_slot(guard, pid, &deadline, asked->data.args[deadline.argument],
+                  slot) &&
+        still_asks(listener, asked->id))
+        traced = seize(guard, pid, false);
     if (traced == NULL) {
         answer(listener, asked->id, 0, 0, true);
         return;
     }
+    guard->next_slot++;
     traced->state = WAITING;
     traced->number = asked->data.nr;
+    traced->argument = deadline.argument;
     traced->slot = slot;
     (void)ptrace(PTRACE_INTERRUPT, pid, NULL, NULL);
     answer(listener, asked->id, 0, -EINTR, false);
@@ -311,10 +341,7 @@ static void call_again(const struct traced *traced, pid_t tid)
         return;    /* it is somewhere else: then EINTR it is */
     regs.rip -= 2; /* back onto the `syscall` */
     regs.rax = (uint64_t)traced->number;
-    if (traced->number == SYS_futex)
-        regs.r10 = traced->slot;
-    else
-        regs.rdx = traced->slot;
+    ord_deadline_move(&regs, traced->argument, traced->slot);
     (void)ptrace(PTRACE_SETREGS, tid, NULL, &regs);
 }
 
@@ -323,34 +350,57 @@ static void say(const char *what, const struct ord_err *err)
     fprintf(stderr, "ordeal: clock: %s: %s\n", what, err->text);
 }
 
+/* Exec is over, one way or the other; returns the signal to go on with. */
+static int finish_exec(struct guard *guard, const struct traced *traced,
+                       pid_t tid)
+{
+    bool is_fast = false;
+    int stop_signal = 0;
+    struct ord_err err;
+
+    if (traced->clock_fd < 0)
+        return 0;
+    if (traced->state == EXECUTING) { /* it has failed */
+        (void)ord_clock_drop(tid, traced->clock_fd, &stop_signal, &err);
+    } else if (ord_clock_patch(tid, traced->clock_fd, &is_fast, &stop_signal,
+                               &err) != ORD_OK &&
+               err.rc != ORD_EDIED) {
+        count_blind(guard);
+        say("a process runs by the host's clock", &err);
+    }
+    return stop_signal;
+}
+
 static void on_stop(struct guard *guard, struct traced *traced, pid_t tid,
                     int status)
 {
-    int signal = WSTOPSIG(status);
     int event = status >> 16;
-    struct ord_err err;
-    bool is_fast = false;
+    int signal = 0;
 
     if (event == PTRACE_EVENT_EXEC) {
         traced->state = LEAVING;
+        traced->tid = tid; /* a thread that was another is the leader now */
+        traced->tgid = tid;
         (void)ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
         (void)ptrace(PTRACE_CONT, tid, NULL, NULL);
         return;
     }
     if (event != PTRACE_EVENT_STOP) { /* a signal on its way: let it through */
-        (void)ptrace(PTRACE_CONT, tid, NULL, (void *)(intptr_t)signal);
+        (void)ptrace(PTRACE_CONT, tid, NULL,
+                     (void *)(intptr_t)WSTOPSIG(status));
+        return;
+    }
+    if (tid != traced->tid) { /* the leader, by a SIGSTOP: goes on with it */
+        (void)ptrace(PTRACE_LISTEN, tid, NULL, NULL);
         return;
     }
     if (traced->state == WAITING)
         call_again(traced, tid);
-    else if (traced->clock_fd >= 0 && traced->state == LEAVING &&
-             ord_clock_patch(tid, traced->clock_fd, &is_fast, &err) != ORD_OK &&
-             err.rc != ORD_EDIED)
-        say("a process runs by the host's clock", &err);
-    else if (traced->clock_fd >= 0 && traced->state == EXECUTING &&
-             tid == traced->tid)
-        (void)ord_clock_drop(tid, traced->clock_fd, &err);
-    let_go(guard, traced, tid, 0);
+    else
+        signal = finish_exec(guard, traced, tid);
+    if (traced->tgid != tid) /* its stop will find nobody, and let it go */
+        (void)ptrace(PTRACE_INTERRUPT, traced->tgid, NULL, NULL);
+    let_go(guard, traced, tid, signal);
 }
 
 static void look_at_traced(struct guard *guard)
@@ -369,7 +419,9 @@ static void look_at_traced(struct guard *guard)
         if (WIFSTOPPED(status) && traced != NULL)
             on_stop(guard, traced, tid, status);
         else if (WIFSTOPPED(status)) /* a leader whose thread has gone on */
-            (void)ptrace(PTRACE_DETACH, tid, NULL, NULL);
+            (void)ptrace(
+                PTRACE_DETACH, tid, NULL,
+                (void *)(intptr_t)(status >> 16 == 0 ? WSTOPSIG(status) : 0));
         else if (traced != NULL && tid == traced->tid)
             forget(guard, traced);
     }
@@ -384,17 +436,22 @@ static void hear(struct guard *guard, int listener)
     memset(&asked, 0, sizeof asked);
     if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &asked) != 0)
         return; /* it died while it asked */
+    if (asked.data.arch != AUDIT_ARCH_X86_64) {
+        follow_exec(guard, listener, &asked); /* all that is asked there */
+        return;
+    }
     switch (asked.data.nr) {
     case SYS_execve:
     case SYS_execveat:
         follow_exec(guard, listener, &asked);
         return;
-    case SYS_futex:
-    case SYS_clock_nanosleep:
-        put_deadline_right(guard, listener, &asked);
+    case SYS_clock_gettime:
+    case SYS_gettimeofday:
+    case SYS_time:
+        tell_time(guard, listener, &asked);
         return;
     default:
-        tell_time(guard, listener, &asked);
+        put_deadline_right(guard, listener, &asked);
         return;
     }
 }

@@ -7,7 +7,7 @@
  *     skew(t) = offset + (t - from) * rate,  from `from` on
  *
  * Until `from` the bank before is in force: a new law begins a moment in the
- * future, so that the clock does not step while the banks change.  This file
+ * future, so that no clock steps while the banks change.  This file
  * is compiled into the code that is put into foreign processes: no calls, no
  * tables, nothing but arithmetic.
  */
@@ -26,7 +26,7 @@
 
 enum {
     ORD_CLOCK_PAGE_SIZE = 4096,
-    ORD_CLOCK_SLOTS_SIZE = 4 * 4096,
+    ORD_CLOCK_SLOTS_SIZE = 8 * 4096,
     ORD_CLOCK_RANGE_SIZE = 0x40000, /* all of the above */
     ORD_CLOCK_BANKS = 16,
     ORD_CLOCK_S = 1000000000, /* ns */
@@ -35,6 +35,18 @@ enum {
 /* Products of two 64-bit numbers; the compilers that we use have it. */
 __extension__ typedef __int128 ord_wide;
 
+/* Clocks that keep their own time: each has its law in its own terms, for
+ * CLOCK_BOOTTIME, say, is ahead of CLOCK_MONOTONIC by the time of sleep. */
+enum ord_clock_kind {
+    ORD_CLOCK_REAL, /* and its COARSE */
+    ORD_CLOCK_TAI,
+    ORD_CLOCK_MONO, /* and its COARSE */
+    ORD_CLOCK_RAW,
+    ORD_CLOCK_BOOT,
+    ORD_CLOCK_KINDS,
+    ORD_CLOCK_OTHER = ORD_CLOCK_KINDS, /* counts CPU time: left alone */
+};
+
 struct ord_clock_law {
     int64_t from_ns; /* host's clock of the same kind */
     int64_t offset_ns;
@@ -42,39 +54,39 @@ struct ord_clock_law {
 };
 
 struct ord_clock_bank {
-    struct ord_clock_law real; /* CLOCK_REALTIME and its kin */
-    struct ord_clock_law mono; /* CLOCK_MONOTONIC and its kin */
-    /* Every other period the real clock is delta off: needs nobody's help. */
-    int64_t strobe_from_ns;
-    int64_t strobe_until_ns;
+    struct ord_clock_law laws[ORD_CLOCK_KINDS];
+    /* Every other period the real clock is delta off, for so long from its
+     * law's beginning: needs nobody's help. */
     int64_t strobe_period_ns; /* 0: none */
+    int64_t strobe_for_ns;
     int64_t strobe_delta_ns;
 };
 
 struct ord_clock_page {
     _Atomic uint32_t index; /* counts changes; the bank is index % BANKS */
     _Atomic uint32_t seen;  /* the last index that some process has read by */
+    _Atomic uint32_t blind; /* processes that could not be given the page */
     struct ord_clock_bank banks[ORD_CLOCK_BANKS];
 };
 _Static_assert(sizeof(struct ord_clock_page) <= ORD_CLOCK_PAGE_SIZE,
                "it is one page");
 
-enum ord_clock_kind { ORD_CLOCK_OTHER, ORD_CLOCK_REAL, ORD_CLOCK_MONO };
-
 static inline enum ord_clock_kind ord_clock_kind(long id)
 {
-    if (id == 0 || id == 5 || id == 11) /* REALTIME, its COARSE, TAI */
+    if (id == 0 || id == 5 || id == 8) /* REALTIME, its COARSE and ALARM */
         return ORD_CLOCK_REAL;
-    /* MONOTONIC, RAW, COARSE, BOOTTIME; 2 and 3 count CPU time. */
-    if (id == 1 || id == 4 || id == 6 || id == 7)
+    if (id == 1 || id == 6)
         return ORD_CLOCK_MONO;
-    return ORD_CLOCK_OTHER;
+    if (id == 7 || id == 9) /* BOOTTIME and its ALARM */
+        return ORD_CLOCK_BOOT;
+    if (id == 4)
+        return ORD_CLOCK_RAW;
+    return id == 11 ? ORD_CLOCK_TAI : ORD_CLOCK_OTHER;
 }
 
-static inline const struct ord_clock_law *
-ord_clock_law(const struct ord_clock_bank *bank, enum ord_clock_kind kind)
+static inline bool ord_clock_is_real(enum ord_clock_kind kind)
 {
-    return kind == ORD_CLOCK_MONO ? &bank->mono : &bank->real;
+    return kind <= ORD_CLOCK_TAI;
 }
 
 static inline int64_t ord_clock_under(const struct ord_clock_law *law,
@@ -85,15 +97,13 @@ static inline int64_t ord_clock_under(const struct ord_clock_law *law,
                      32);
 }
 
-static inline int64_t ord_clock_strobed(const struct ord_clock_bank *bank,
-                                        int64_t time_ns)
+/* Is the strobing clock in its wrong half so long after its law began? */
+static inline bool ord_clock_is_wrong(const struct ord_clock_bank *bank,
+                                      int64_t since_ns)
 {
-    if (bank->strobe_period_ns <= 0 || time_ns < bank->strobe_from_ns ||
-        time_ns >= bank->strobe_until_ns)
-        return 0;
-    return ((time_ns - bank->strobe_from_ns) / bank->strobe_period_ns) % 2 == 1
-               ? bank->strobe_delta_ns
-               : 0;
+    return bank->strobe_period_ns > 0 && since_ns >= 0 &&
+           since_ns < bank->strobe_for_ns &&
+           since_ns / bank->strobe_period_ns % 2 == 1;
 }
 
 /* How far off a clock of that kind is when the host's shows time_ns. */
@@ -102,12 +112,20 @@ static inline int64_t ord_clock_skew(const struct ord_clock_page *page,
                                      int64_t time_ns)
 {
     const struct ord_clock_bank *bank = &page->banks[index % ORD_CLOCK_BANKS];
-    const struct ord_clock_law *law = ord_clock_law(bank, kind);
+    int64_t skew_ns;
 
-    if (time_ns < law->from_ns)
-        law = ord_clock_law(&page->banks[(index - 1) % ORD_CLOCK_BANKS], kind);
-    return ord_clock_under(law, time_ns) +
-           (kind == ORD_CLOCK_REAL ? ord_clock_strobed(bank, time_ns) : 0);
+    /* A coarse clock lags, and may not even have seen the law before begin.
+     * One bank is always being written. */
+    for (uint32_t i = 1; i < ORD_CLOCK_BANKS - 1; i++) {
+        if (time_ns >= bank->laws[kind].from_ns)
+            break;
+        bank = &page->banks[(index - i) % ORD_CLOCK_BANKS];
+    }
+    skew_ns = ord_clock_under(&bank->laws[kind], time_ns);
+    if (ord_clock_is_real(kind) &&
+        ord_clock_is_wrong(bank, time_ns - bank->laws[kind].from_ns))
+        skew_ns += bank->strobe_delta_ns;
+    return skew_ns;
 }
 
 #endif

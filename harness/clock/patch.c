@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -36,6 +37,7 @@ struct patch {
     uint64_t syscall_at;       /* an instruction to make calls by */
     uint8_t image[IMAGE_MAX];
     size_t image_size;
+    bool is_closed; /* the page's descriptor */
 };
 
 static int call(struct patch *p, const char *what, long number,
@@ -364,6 +366,7 @@ static int close_there(struct patch *p, int fd, struct ord_err *err)
 {
     const uint64_t arguments[6] = {(uint64_t)fd};
 
+    p->is_closed = true;
     return call(p, "close", SYS_close, arguments, NULL, err);
 }
 
@@ -384,8 +387,8 @@ static int do_patch(struct patch *p, int clock_fd, bool *is_fast,
     rc = map_pages(p, clock_fd, err);
     if (rc == ORD_OK)
         rc = put_code(p, 0, err);
-    if (close_there(p, clock_fd, &ignored) != ORD_OK && rc == ORD_OK)
-        rc = ord_fail(err, ignored.rc, "%s", ignored.text);
+    if (rc == ORD_OK)
+        rc = close_there(p, clock_fd, err);
     if (rc != ORD_OK)
         return rc;
     /* From here on the vDSO's own code may be away. */
@@ -399,26 +402,39 @@ static int do_patch(struct patch *p, int clock_fd, bool *is_fast,
     return *is_fast ? fill_old_place(p, by, err) : patch_raw(p, err);
 }
 
-int ord_clock_patch(pid_t tid, int clock_fd, bool *is_fast, struct ord_err *err)
+static int leave(struct patch *p, int rc, int *stop_signal, struct ord_err *err)
 {
-    struct patch p = {.syscall_at = 0};
     struct ord_err why;
-    int rc = ord_tracee_open(&p.tracee, tid, err);
 
-    if (rc != ORD_OK)
-        return rc;
-    rc = do_patch(&p, clock_fd, is_fast, err);
-    if (ord_tracee_close(&p.tracee, &why) != ORD_OK && rc == ORD_OK)
+    *stop_signal = p->tracee.has_stop ? SIGSTOP : 0;
+    if (ord_tracee_close(&p->tracee, &why) != ORD_OK && rc == ORD_OK)
         rc = ord_fail(err, why.rc, "%s", why.text);
     return rc;
 }
 
-int ord_clock_drop(pid_t tid, int clock_fd, struct ord_err *err)
+int ord_clock_patch(pid_t tid, int clock_fd, bool *is_fast, int *stop_signal,
+                    struct ord_err *err)
 {
     struct patch p = {.syscall_at = 0};
-    struct ord_err why;
+    struct ord_err ignored;
     int rc = ord_tracee_open(&p.tracee, tid, err);
 
+    *stop_signal = 0;
+    if (rc != ORD_OK)
+        return rc;
+    rc = do_patch(&p, clock_fd, is_fast, err);
+    if (!p.is_closed && p.syscall_at != 0)
+        (void)close_there(&p, clock_fd, &ignored);
+    return leave(&p, rc, stop_signal, err);
+}
+
+int ord_clock_drop(pid_t tid, int clock_fd, int *stop_signal,
+                   struct ord_err *err)
+{
+    struct patch p = {.syscall_at = 0};
+    int rc = ord_tracee_open(&p.tracee, tid, err);
+
+    *stop_signal = 0;
     if (rc != ORD_OK)
         return rc;
     rc = find_regions(&p, err);
@@ -426,7 +442,5 @@ int ord_clock_drop(pid_t tid, int clock_fd, struct ord_err *err)
         rc = find_syscall(&p, err);
     if (rc == ORD_OK)
         rc = close_there(&p, clock_fd, err);
-    if (ord_tracee_close(&p.tracee, &why) != ORD_OK && rc == ORD_OK)
-        rc = ord_fail(err, why.rc, "%s", why.text);
-    return rc;
+    return leave(&p, rc, stop_signal, err);
 }

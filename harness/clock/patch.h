@@ -17,10 +17,13 @@
 
 #include "harness/base/err.h"
 
-/* ORD_EDIED: the process ended meanwhile.  *is_fast tells how it was done. */
-int ord_clock_patch(pid_t tid, int clock_fd, bool *is_fast,
+/* ORD_EDIED: the process ended meanwhile.  *is_fast tells how it was done.
+ * *stop_signal: SIGSTOP came meanwhile and is owed to it, else 0; other signals
+ * wait. */
+int ord_clock_patch(pid_t tid, int clock_fd, bool *is_fast, int *stop_signal,
                     struct ord_err *err);
 /* Closes that descriptor of a process in which exec has failed. */
-int ord_clock_drop(pid_t tid, int clock_fd, struct ord_err *err);
+int ord_clock_drop(pid_t tid, int clock_fd, int *stop_signal,
+                   struct ord_err *err);
 
 #endif

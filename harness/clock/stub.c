@@ -67,20 +67,22 @@ STUB long ord_stub_gettime(long clock, struct timespec *out)
 {
     struct ord_clock_page *page = (struct ord_clock_page *)ORD_CLOCK_DATA;
     enum ord_clock_kind kind = ord_clock_kind(clock);
+    int64_t time_ns;
     uint32_t index;
     long result;
 
+    /* Until no change came between: after a long stop in here (SIGSTOP) the
+     * banks may hold other laws. */
     do {
         index = atomic_load_explicit(&page->index, memory_order_acquire);
         result = host_gettime(clock, out);
         if (result != 0 || kind == ORD_CLOCK_OTHER)
             return result;
-    } while (index != atomic_load_explicit(&page->index, memory_order_acquire));
-    {
-        int64_t time_ns = out->tv_sec * ORD_CLOCK_S + out->tv_nsec;
-
-        put(out, time_ns + ord_clock_skew(page, index, kind, time_ns));
-    }
+        time_ns = out->tv_sec * ORD_CLOCK_S + out->tv_nsec;
+        time_ns += ord_clock_skew(page, index, kind, time_ns);
+        atomic_thread_fence(memory_order_acquire);
+    } while (index != atomic_load_explicit(&page->index, memory_order_relaxed));
+    put(out, time_ns);
     if (atomic_load_explicit(&page->seen, memory_order_relaxed) != index)
         atomic_store_explicit(&page->seen, index, memory_order_relaxed);
     return 0;

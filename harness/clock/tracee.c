@@ -8,10 +8,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { STEPS_MAX = 64 };
+enum { STEPS_MAX = 64, CODE_32 = 0x23 /* cs of 32-bit code */ };
 
 int ord_tracee_open(struct ord_tracee *tracee, pid_t tid, struct ord_err *err)
 {
+    /* The steps' own SIGTRAP, were it blocked, would lose its handler. */
+    const uint64_t all = ~(UINT64_C(1) << (SIGTRAP - 1));
     char path[64];
 
     *tracee = (struct ord_tracee){.tid = tid, .memory_fd = -1};
@@ -19,19 +21,29 @@ int ord_tracee_open(struct ord_tracee *tracee, pid_t tid, struct ord_err *err)
     tracee->memory_fd = open(path, O_RDWR | O_CLOEXEC);
     if (tracee->memory_fd < 0)
         return ord_fail_errno(err, "open %s", path);
-    if (ptrace(PTRACE_GETREGS, tid, NULL, &tracee->saved) != 0) {
+    if (ptrace(PTRACE_GETREGS, tid, NULL, &tracee->saved) != 0 ||
+        ptrace(PTRACE_GETSIGMASK, tid, (void *)sizeof tracee->saved_mask,
+               &tracee->saved_mask) != 0 ||
+        ptrace(PTRACE_SETSIGMASK, tid, (void *)sizeof all, &all) != 0)
         (void)ord_fail_errno(err, "registers of process %d", (int)tid);
-        (void)close(tracee->memory_fd);
-        return err->rc;
-    }
-    return ORD_OK;
+    else if (tracee->saved.cs == CODE_32)
+        (void)ord_fail(err, ORD_EUSAGE, "process %d is a 32-bit program",
+                       (int)tid);
+    else
+        return ORD_OK;
+    (void)ptrace(PTRACE_SETSIGMASK, tid, (void *)sizeof all,
+                 &tracee->saved_mask);
+    (void)close(tracee->memory_fd);
+    return err->rc;
 }
 
 int ord_tracee_close(struct ord_tracee *tracee, struct ord_err *err)
 {
     int rc = ORD_OK;
 
-    if (ptrace(PTRACE_SETREGS, tracee->tid, NULL, &tracee->saved) != 0)
+    if (ptrace(PTRACE_SETREGS, tracee->tid, NULL, &tracee->saved) != 0 ||
+        ptrace(PTRACE_SETSIGMASK, tracee->tid,
+               (void *)sizeof tracee->saved_mask, &tracee->saved_mask) != 0)
         rc = ord_fail_errno(err, "registers of process %d", (int)tracee->tid);
     (void)close(tracee->memory_fd);
     tracee->memory_fd = -1;
@@ -54,7 +66,7 @@ int ord_tracee_read(const struct ord_tracee *tracee, uint64_t at, void *bytes,
     return ord_fail_errno(err, "read from process %d", (int)tracee->tid);
 }
 
-static int step(const struct ord_tracee *tracee, struct ord_err *err)
+static int step(struct ord_tracee *tracee, struct ord_err *err)
 {
     int status = 0;
     pid_t got;
@@ -68,10 +80,13 @@ static int step(const struct ord_tracee *tracee, struct ord_err *err)
         return ord_fail_errno(err, "wait for process %d", (int)tracee->tid);
     if (!WIFSTOPPED(status))
         return ord_fail(err, ORD_EDIED, "process %d ended", (int)tracee->tid);
+    /* Not one that stops it already: that one it goes back to by itself. */
+    if (status >> 16 == 0 && WSTOPSIG(status) == SIGSTOP)
+        tracee->has_stop = true;
     return ORD_OK;
 }
 
-int ord_tracee_call(const struct ord_tracee *tracee, uint64_t at, long number,
+int ord_tracee_call(struct ord_tracee *tracee, uint64_t at, long number,
                     const uint64_t arguments[6], int64_t *result,
                     struct ord_err *err)
 {

@@ -113,7 +113,7 @@ double lab_shell(struct lab *lab, const char *script)
     return number;
 }
 
-static int64_t host_ns(clockid_t id)
+int64_t host_ns_of(clockid_t id)
 {
     struct timespec now;
 
@@ -123,10 +123,10 @@ static int64_t host_ns(clockid_t id)
 
 int64_t host_real_ns(void)
 {
-    return host_ns(CLOCK_REALTIME);
+    return host_ns_of(CLOCK_REALTIME);
 }
 
 int64_t host_mono_ns(void)
 {
-    return host_ns(CLOCK_MONOTONIC);
+    return host_ns_of(CLOCK_MONOTONIC);
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "harness/clock/clock.h"
 
@@ -35,6 +36,7 @@ int program_end(struct program *program);
 
 /* The last line of `sh -c script` under the clock, as a number. */
 double lab_shell(struct lab *lab, const char *script);
+int64_t host_ns_of(clockid_t id);
 int64_t host_real_ns(void);
 int64_t host_mono_ns(void);
 
