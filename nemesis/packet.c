@@ -16,7 +16,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "harness/base/clock.h"
 #include "harness/base/rng.h"
+#include "harness/control/cluster.h"
 #include "nemesis/links.h"
 #include "nemesis/registry.h"
 #include "nemesis/swizzle.h"
@@ -46,6 +48,13 @@ struct packet { /* the parameters */
     uint32_t reorder_us; /* the delay that there is something to overtake */
     uint32_t swizzle;
     bool has_who;
+};
+
+/* At injection; for ord_links_since the first member is all. */
+struct measured {
+    struct ord_link_counts sum;
+    int64_t at_ns;
+    uint64_t bytes[]; /* passed by each link, from * (nodes + 1) + to */
 };
 
 /* ---- reading ------------------------------------------------------------- */
@@ -377,6 +386,54 @@ static int packet_resolve(struct ord_fault *fault, uint32_t node_count,
 
 /* ---- in force ------------------------------------------------------------ */
 
+static uint64_t bytes_of(struct ord_nemesis_env *env, uint32_t from,
+                         uint32_t to)
+{
+    return ord_wire_counts(ord_cluster_wire(env->cluster), from, to).bytes;
+}
+
+/* Beside the sum, what each link has carried: a rate is one link's. */
+static int measure(struct ord_nemesis_env *env, struct ord_fault_state *state,
+                   struct ord_err *err)
+{
+    uint32_t ports = env->node_count + 1;
+    struct measured *measured = ord_arena_alloc(
+        state->arena, sizeof *measured + ports * ports * sizeof(uint64_t));
+
+    if (measured == NULL)
+        return ord_fail(err, ORD_ENOMEM, "packet: no memory");
+    measured->sum = *(const struct ord_link_counts *)state->before;
+    measured->at_ns = ord_now_ns();
+    for (uint32_t i = 0; i < ports * ports; i++)
+        measured->bytes[i] = bytes_of(env, i / ports, i % ports);
+    state->before = measured;
+    return ORD_OK;
+}
+
+static void say_rate(struct ord_nemesis_env *env,
+                     const struct ord_fault_state *state, struct ord_buf *out)
+{
+    const struct measured *measured = state->before;
+    uint32_t ports = env->node_count + 1;
+    uint64_t most = 0;
+    int64_t lasted_ns;
+
+    if (measured == NULL)
+        return;
+    lasted_ns = ord_now_ns() - measured->at_ns;
+    for (uint32_t i = 0; i < ports * ports; i++) {
+        uint64_t bytes;
+
+        if (!state->fault->links->is_set[i / ports][i % ports])
+            continue;
+        bytes = bytes_of(env, i / ports, i % ports) - measured->bytes[i];
+        most = bytes > most ? bytes : most;
+    }
+    if (lasted_ns > 0)
+        ord_buf_printf(out, "; the busiest link had %.3g Mbit/s",
+                       (double)most * 8e3 / (double)lasted_ns);
+}
+
 static int packet_inject(struct ord_nemesis_env *env,
                          struct ord_fault_state *state, struct ord_err *err)
 {
@@ -384,7 +441,9 @@ static int packet_inject(struct ord_nemesis_env *env,
 
     if (link_of(state->fault, &packet, err) != ORD_OK)
         return err->rc;
-    return ord_links_inject(env, state, &packet.link, err);
+    if (ord_links_inject(env, state, &packet.link, err) != ORD_OK)
+        return err->rc;
+    return packet.link.rate_bit_s > 0 ? measure(env, state, err) : ORD_OK;
 }
 
 /* How many frames met it; and what the switch measured. */
@@ -433,7 +492,8 @@ static uint64_t met(const struct ord_link_counts *since, enum effect effect,
             since->held, since->over);
         return since->held;
     case RESET:
-        ord_buf_printf(out, "%" PRIu64 " connections reset", since->reset);
+        ord_buf_printf(out, "%" PRIu64 " connection%s reset", since->reset,
+                       since->reset == 1 ? "" : "s");
         return since->reset;
     case BYTES:
         ord_buf_printf(out, "%" PRIu64 " stopped by the byte limit",
@@ -466,6 +526,8 @@ static int packet_took_hold(struct ord_nemesis_env *env,
     }
     ord_buf_printf(evidence, "; %" PRIu64 " frames, %" PRIu64 " bytes passed",
                    since.passed, since.bytes);
+    if (packet.link.rate_bit_s > 0)
+        say_rate(env, state, evidence);
     return ORD_OK;
 }
 

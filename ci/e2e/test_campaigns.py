@@ -55,6 +55,11 @@ class Campaigns(Case):
     def test_every_fault(self):
         self.run_campaign("ci/campaigns/faults.yaml")
 
+    @unittest.skipUnless(LONG, "a minute and a half: ORD_LONG=1")
+    def test_every_packet_fault(self):
+        for cell in self.run_campaign("ci/campaigns/packets.yaml")["cells"]:
+            self.assertEqual(cell["verdict"], "pass", cell["cell"])
+
     @unittest.skipUnless(LONG, "a quarter of an hour: ORD_LONG=1")
     def test_control_group(self):
         self.run_campaign("ci/campaigns/control.yaml")

@@ -19,6 +19,7 @@ struct ord_queued {
     uint32_t to;
     uint32_t size;
     uint32_t ip_at;
+    bool is_damaged; /* the receiver will not take it */
     uint8_t bytes[];
 };
 

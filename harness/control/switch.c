@@ -18,13 +18,8 @@
 #include <unistd.h>
 
 #include "harness/base/clock.h"
-#include "harness/base/rng.h"
-#include "harness/control/flow.h"
-#include "harness/control/frame.h"
-#include "harness/control/pcapng.h"
+#include "harness/control/fabric.h"
 #include "harness/control/proc.h"
-#include "harness/control/queue.h"
-#include "harness/control/wire_shared.h"
 
 enum {
     BATCH_MAX = 64,    /* frames from one port before the next gets its turn */
@@ -36,76 +31,7 @@ enum {
 
 static const int64_t rate_queue_ns = 200 * ORD_MS;
 
-/* What a random number decides; part of the hash, so keep the order. */
-enum decision {
-    DECIDE_LOSS,
-    DECIDE_DUPLICATE,
-    DECIDE_REORDER,
-    DECIDE_CORRUPT,
-    DECIDE_SILENT,
-    DECIDE_JITTER,
-    DECIDE_BIT,
-    DECIDE_RESET,
-};
-
-struct pair {
-    uint64_t judged;       /* frames that went through judge() */
-    uint64_t reset_judged; /* TCP segments that might have met a reset */
-    uint64_t spent_id;     /* the byte limit that has been reached */
-    int64_t free_ns;       /* when the rate lets the next one go */
-    int64_t last_due_ns;
-    uint32_t waiting;           /* in the queue */
-    bool in_burst;              /* of losses */
-    struct ord_queue_line held; /* by a clog */
-};
-
-struct fabric {
-    const struct ord_switch_config *config;
-    struct ord_wire_shared *shared;
-    uint32_t port_count;
-    int epoll_fd;
-    int timer_fd;
-    int64_t timer_ns;    /* what the timer is set to; INT64_MAX: off */
-    int64_t now_ns;      /* of this batch */
-    uint64_t generation; /* of the rules in force */
-    struct ord_queue queue;
-    struct ord_pcapng capture;
-    struct ord_flows flows;
-    struct pair pairs[ORD_LINKS_MAX];
-    uint8_t in[ORD_FRAME_MAX];
-    uint8_t cut[ORD_FRAME_MAX];
-    uint8_t copy[ORD_FRAME_MAX]; /* of a frame for many */
-};
-
-/* One frame on its way. */
-struct passage {
-    struct ord_frame frame;
-    uint32_t from;
-    uint32_t to;
-    uint32_t slot;
-};
-
-static uint64_t decide(const struct fabric *f, const struct passage *p,
-                       enum decision decision, uint64_t judged)
-{
-    uint64_t where = (uint64_t)decision << 32 | p->from << 8 | p->to;
-
-    return ord_hash(f->shared->seed, where, judged);
-}
-
-static bool chance(const struct fabric *f, const struct passage *p,
-                   enum decision decision, uint64_t judged, uint32_t ppm)
-{
-    return ppm > 0 && decide(f, p, decision, judged) % ORD_PPM < ppm;
-}
-
-static struct ord_bytes ip_of(const struct ord_frame *frame)
-{
-    return (struct ord_bytes){.at = (const char *)frame->at + frame->ip_at,
-                              .size = ord_frame_ip_size(frame)};
-}
-
-static void drop(struct fabric *f, const struct passage *p,
+static void drop(struct ord_fabric *f, const struct ord_passage *p,
                  _Atomic uint64_t *counter, const char *why)
 {
     char comment[64];
@@ -115,11 +41,11 @@ static void drop(struct fabric *f, const struct passage *p,
         return;
     (void)snprintf(comment, sizeof comment, "port %u to %u: %s", p->from, p->to,
                    why);
-    ord_pcapng_add(&f->capture, ORD_PCAPNG_DROPPED, f->now_ns, ip_of(&p->frame),
-                   comment);
+    ord_pcapng_add(&f->capture, ORD_PCAPNG_DROPPED, f->now_ns,
+                   ord_ip_of(&p->frame), comment);
 }
 
-static void drop_cut(struct fabric *f, const struct passage *p)
+static void drop_cut(struct ord_fabric *f, const struct ord_passage *p)
 {
     struct ord_wire_count *count = &f->shared->count[p->slot];
     uint64_t generation = atomic_load(&f->shared->seen);
@@ -132,7 +58,7 @@ static void drop_cut(struct fabric *f, const struct passage *p)
     drop(f, p, &count->cut, "cut");
 }
 
-static void deliver(struct fabric *f, const struct passage *p)
+static void deliver(struct ord_fabric *f, const struct ord_passage *p)
 {
     struct ord_wire_count *count = &f->shared->count[p->slot];
     ssize_t sent =
@@ -146,17 +72,17 @@ static void deliver(struct fabric *f, const struct passage *p)
     ord_count(&count->passed, 1);
     ord_count(&count->bytes, ord_frame_ip_size(&p->frame));
     ord_pcapng_add(&f->capture, ORD_PCAPNG_DELIVERED, f->now_ns,
-                   ip_of(&p->frame), NULL);
-    if (ord_frame_tcp(&p->frame, &tcp))
+                   ord_ip_of(&p->frame), NULL);
+    if (!p->is_damaged && ord_frame_tcp(&p->frame, &tcp))
         ord_flow_note(&f->flows, &tcp, p->from, p->to, f->generation);
 }
 
 /* Once one frame was too much for its bytes, all are, small ones too. */
-static bool is_spent(struct fabric *f, const struct passage *p,
+static bool is_spent(struct ord_fabric *f, const struct ord_passage *p,
                      const struct ord_rule *rule)
 {
     struct ord_wire_count *count = &f->shared->count[p->slot];
-    struct pair *pair = &f->pairs[p->slot];
+    struct ord_pair *pair = &f->pairs[p->slot];
     uint64_t bytes = atomic_load_explicit(&count->bytes, memory_order_relaxed);
 
     if (rule->bytes_stop == UINT64_MAX)
@@ -166,12 +92,23 @@ static bool is_spent(struct fabric *f, const struct passage *p,
     return pair->spent_id == rule->bytes_id;
 }
 
+static struct ord_queued *copy_of(struct ord_fabric *f,
+                                  const struct ord_passage *p)
+{
+    struct ord_queued *copy =
+        ord_queue_copy(&f->queue, &p->frame, p->from, p->to, f->now_ns);
+
+    if (copy != NULL)
+        copy->is_damaged = p->is_damaged;
+    return copy;
+}
+
 /* A clogged link keeps it; `queued` is the frame if it was in the queue. */
-static void hold(struct fabric *f, const struct passage *p,
+static void hold(struct ord_fabric *f, const struct ord_passage *p,
                  struct ord_queued *queued)
 {
     struct ord_wire_count *count = &f->shared->count[p->slot];
-    struct pair *pair = &f->pairs[p->slot];
+    struct ord_pair *pair = &f->pairs[p->slot];
 
     if (pair->held.size + p->frame.size > ORD_CLOG_SIZE_MAX) {
         drop(f, p, &count->over, "the clog is full");
@@ -191,7 +128,7 @@ static void hold(struct fabric *f, const struct passage *p,
 }
 
 /* Its time has come; takes `queued`, where it was in the queue. */
-static void hand_over(struct fabric *f, const struct passage *p,
+static void hand_over(struct ord_fabric *f, const struct ord_passage *p,
                       const struct ord_rule *rule, struct ord_queued *queued)
 {
     struct ord_wire_count *count = &f->shared->count[p->slot];
@@ -217,17 +154,17 @@ static void hand_over(struct fabric *f, const struct passage *p,
 }
 
 /* Now, or when its time has come. */
-static void send_at(struct fabric *f, const struct passage *p,
+static void send_at(struct ord_fabric *f, const struct ord_passage *p,
                     const struct ord_rule *rule, int64_t due_ns)
 {
-    struct pair *pair = &f->pairs[p->slot];
+    struct ord_pair *pair = &f->pairs[p->slot];
     struct ord_queued *queued;
 
     if (due_ns <= f->now_ns && pair->waiting == 0) {
         hand_over(f, p, rule, NULL);
         return;
     }
-    queued = ord_queue_copy(&f->queue, &p->frame, p->from, p->to, f->now_ns);
+    queued = copy_of(f, p);
     if (queued == NULL) {
         drop(f, p, &f->shared->count[p->slot].over, "no memory");
         return;
@@ -237,10 +174,10 @@ static void send_at(struct fabric *f, const struct passage *p,
 }
 
 /* When the rate lets it through; -1 if too much waits already. */
-static int64_t rate_due(struct fabric *f, const struct passage *p,
+static int64_t rate_due(struct ord_fabric *f, const struct ord_passage *p,
                         uint64_t rate_bit_s)
 {
-    struct pair *pair = &f->pairs[p->slot];
+    struct ord_pair *pair = &f->pairs[p->slot];
     uint64_t bits = (uint64_t)ord_frame_ip_size(&p->frame) * 8;
     int64_t start_ns = pair->free_ns > f->now_ns ? pair->free_ns : f->now_ns;
 
@@ -252,7 +189,7 @@ static int64_t rate_due(struct fabric *f, const struct passage *p,
     return pair->free_ns;
 }
 
-static void corrupt(struct fabric *f, struct passage *p,
+static void corrupt(struct ord_fabric *f, struct ord_passage *p,
                     const struct ord_link *link, uint64_t judged)
 {
     struct ord_wire_count *count = &f->shared->count[p->slot];
@@ -260,29 +197,32 @@ static void corrupt(struct fabric *f, struct passage *p,
 
     if (ord_frame_is_gso(&p->frame))
         return; /* an IPv6-in-IPv4 or other oddity we cannot cut */
-    bit = decide(f, p, DECIDE_BIT, judged);
-    if (chance(f, p, DECIDE_CORRUPT, judged, link->corrupt_ppm) &&
-        ord_frame_corrupt(&p->frame, bit))
+    bit = ord_decide(f, p, DECIDE_BIT, judged);
+    if (ord_chance(f, p, DECIDE_CORRUPT, judged, link->corrupt_ppm) &&
+        ord_frame_corrupt(&p->frame, bit)) {
         ord_count(&count->corrupted, 1);
-    else if (chance(f, p, DECIDE_SILENT, judged, link->corrupt_silent_ppm) &&
-             ord_frame_corrupt_silent(&p->frame, bit))
+        p->is_damaged = true;
+    } else if (ord_chance(f, p, DECIDE_SILENT, judged,
+                          link->corrupt_silent_ppm) &&
+               ord_frame_corrupt_silent(&p->frame, bit)) {
         ord_count(&count->corrupted_silent, 1);
+    }
 }
 
 /* When the link would hand the frame over, after delay, jitter and reorder. */
-static int64_t delay_due(struct fabric *f, const struct passage *p,
+static int64_t delay_due(struct ord_fabric *f, const struct ord_passage *p,
                          const struct ord_link *link, uint64_t judged,
                          int64_t due_ns)
 {
     struct ord_wire_count *count = &f->shared->count[p->slot];
-    struct pair *pair = &f->pairs[p->slot];
+    struct ord_pair *pair = &f->pairs[p->slot];
     int64_t delay_ns = (int64_t)link->delay_us * ORD_US;
 
     if (link->jitter_us > 0)
-        delay_ns += (int64_t)(decide(f, p, DECIDE_JITTER, judged) %
+        delay_ns += (int64_t)(ord_decide(f, p, DECIDE_JITTER, judged) %
                               ((uint64_t)link->jitter_us * 1000 + 1));
     if (delay_ns > 0 &&
-        chance(f, p, DECIDE_REORDER, judged, link->reorder_ppm)) {
+        ord_chance(f, p, DECIDE_REORDER, judged, link->reorder_ppm)) {
         ord_count(&count->reordered, pair->waiting > 0);
         return due_ns;
     }
@@ -298,29 +238,29 @@ static int64_t delay_due(struct fabric *f, const struct passage *p,
 /* Each by itself; or in runs, which begin and end by chance (the two-state
  * model of Gilbert, "Capacity of a burst-noise channel", 1960), so that the
  * share of what is lost stays loss_ppm. */
-static bool loses(struct fabric *f, const struct passage *p,
+static bool loses(struct ord_fabric *f, const struct ord_passage *p,
                   const struct ord_link *link, uint64_t judged)
 {
-    struct pair *pair = &f->pairs[p->slot];
+    struct ord_pair *pair = &f->pairs[p->slot];
     uint64_t lost = link->loss_ppm;
     uint64_t enter;
     uint64_t stay;
 
     if (link->loss_burst <= 1 || lost == 0 || lost >= ORD_PPM)
-        return chance(f, p, DECIDE_LOSS, judged, link->loss_ppm);
+        return ord_chance(f, p, DECIDE_LOSS, judged, link->loss_ppm);
     enter = lost * ORD_PPM / (link->loss_burst * (ORD_PPM - lost));
     stay = ORD_PPM - ORD_PPM / link->loss_burst;
     if (enter > ORD_PPM) { /* only longer runs lose so much */
         enter = ORD_PPM;
         stay = ORD_PPM - ORD_PPM * (ORD_PPM - lost) / lost;
     }
-    pair->in_burst = chance(f, p, DECIDE_LOSS, judged,
-                            (uint32_t)(pair->in_burst ? stay : enter));
+    pair->in_burst = ord_chance(f, p, DECIDE_LOSS, judged,
+                                (uint32_t)(pair->in_burst ? stay : enter));
     return pair->in_burst;
 }
 
 /* All that a link can do to one frame. */
-static void judge(struct fabric *f, struct passage *p,
+static void judge(struct ord_fabric *f, struct ord_passage *p,
                   const struct ord_rule *rule)
 {
     struct ord_wire_count *count = &f->shared->count[p->slot];
@@ -341,97 +281,22 @@ static void judge(struct fabric *f, struct passage *p,
         corrupt(f, p, link, judged);
     due_ns = delay_due(f, p, link, judged, due_ns);
     send_at(f, p, rule, due_ns);
-    if (chance(f, p, DECIDE_DUPLICATE, judged, link->duplicate_ppm)) {
+    if (ord_chance(f, p, DECIDE_DUPLICATE, judged, link->duplicate_ppm)) {
         ord_count(&count->duplicated, 1);
         send_at(f, p, rule, due_ns);
     }
 }
 
-/* ---- resets -------------------------------------------------------------- */
-
-/* To a side of the connection, as if its other end had sent it. */
-static void forge_reset(struct fabric *f, const struct ord_flow *flow,
-                        uint32_t side)
-{
-    struct ord_flow_ends ends = ord_flow_ends(flow);
-    uint8_t bytes[ORD_RESET_SIZE];
-    struct ord_frame frame = {.at = bytes};
-
-    if (!flow->is_known[side])
-        return;
-    ord_flow_make_reset(flow, side, f->config->has_ethernet, &frame);
-    if (write(f->config->port_fds[ends.port[side]], frame.at, frame.size) < 0)
-        return; /* it speaks again, and is answered again */
-    ord_pcapng_add(&f->capture, ORD_PCAPNG_DELIVERED, f->now_ns, ip_of(&frame),
-                   "forged: the link resets the connection");
-}
-
-static void reset_flow(struct fabric *f, struct ord_flow *flow, uint32_t slot)
-{
-    flow->is_reset = true;
-    ord_count(&f->shared->count[slot].reset, 1);
-    forge_reset(f, flow, 0);
-    forge_reset(f, flow, 1);
-}
-
-/* Connections older than a reset that has come into force on their way. */
-static void reset_flows(struct fabric *f, const struct ord_rule *bank)
-{
-    for (uint32_t i = 0; i < ORD_FLOWS_MAX; i++) {
-        struct ord_flow *flow = &f->flows.at[i];
-        struct ord_flow_ends ends = ord_flow_ends(flow);
-        uint32_t there = ends.port[0] * f->port_count + ends.port[1];
-        uint32_t back = ends.port[1] * f->port_count + ends.port[0];
-
-        if (flow->key == 0 || flow->is_reset || !bank[there].link.up ||
-            !bank[back].link.up)
-            continue;
-        if (bank[there].reset_id > flow->born)
-            reset_flow(f, flow, there);
-        else if (bank[back].reset_id > flow->born)
-            reset_flow(f, flow, back);
-    }
-}
-
-/* Does the segment meet a reset instead of its receiver?  The sender gets one
- * for each, until it believes it: only the exact sequence number is taken
- * (RFC 5961), and its own acknowledgement tells that. */
-static bool swallow(struct fabric *f, const struct passage *p,
-                    const struct ord_link *link)
-{
-    uint32_t sender = ord_flow_side(p->from, p->to);
-    struct ord_flow *flow;
-    struct ord_tcp tcp;
-
-    if (!ord_frame_tcp(&p->frame, &tcp) ||
-        (tcp.flags & (ORD_TCP_SYN | ORD_TCP_RST | ORD_TCP_ACK)) != ORD_TCP_ACK)
-        return false;
-    flow = ord_flow_find(&f->flows, &tcp, p->from, p->to);
-    if (flow == NULL)
-        return false;
-    flow->expects[sender] = tcp.ack;
-    flow->is_known[sender] = true;
-    if (flow->is_reset)
-        forge_reset(f, flow, sender);
-    else if (chance(f, p, DECIDE_RESET, f->pairs[p->slot].reset_judged++,
-                    link->reset_ppm))
-        reset_flow(f, flow, p->slot);
-    else
-        return false;
-    drop(f, p, &f->shared->count[p->slot].swallowed, "its connection is reset");
-    return true;
-}
-
 /* ---- commits ------------------------------------------------------------- */
 
 /* New rules: what they set free, goes; what they reset, is reset. */
-static void obey(struct fabric *f, const struct ord_rule *bank)
+static void obey(struct ord_fabric *f, const struct ord_rule *bank)
 {
     uint32_t count = f->port_count * f->port_count;
     bool has_new_reset = false;
 
     for (uint32_t slot = 0; slot < count; slot++) {
-        struct pair *pair = &f->pairs[slot];
+        struct ord_pair *pair = &f->pairs[slot];
 
         has_new_reset = has_new_reset || bank[slot].reset_id == f->generation;
         if (pair->held.count == 0 || bank[slot].link.clog)
@@ -442,10 +307,10 @@ static void obey(struct fabric *f, const struct ord_rule *bank)
             pair->last_due_ns = f->now_ns;
     }
     if (has_new_reset)
-        reset_flows(f, bank);
+        ord_reset_flows(f, bank);
 }
 
-static const struct ord_rule *rule_of(struct fabric *f, uint32_t slot)
+static const struct ord_rule *rule_of(struct ord_fabric *f, uint32_t slot)
 {
     uint64_t generation =
         atomic_load_explicit(&f->shared->generation, memory_order_acquire);
@@ -462,7 +327,7 @@ static const struct ord_rule *rule_of(struct fabric *f, uint32_t slot)
 
 /* ---- frames -------------------------------------------------------------- */
 
-static bool port_of(const struct fabric *f, uint32_t ipv4, uint32_t *port)
+static bool port_of(const struct ord_fabric *f, uint32_t ipv4, uint32_t *port)
 {
     uint32_t host = ipv4 - ORD_NET_BASE;
 
@@ -476,10 +341,10 @@ static bool is_for_all(uint32_t ipv4)
            ipv4 == (ORD_NET_BASE | 255);
 }
 
-static void forward_to(struct fabric *f, struct passage *p)
+static void forward_to(struct ord_fabric *f, struct ord_passage *p)
 {
     const struct ord_rule *rule;
-    struct passage part;
+    struct ord_passage part;
 
     p->slot = p->from * f->port_count + p->to;
     rule = rule_of(f, p->slot);
@@ -492,8 +357,11 @@ static void forward_to(struct fabric *f, struct passage *p)
         return;
     }
     if ((rule->link.reset || rule->link.reset_ppm > 0) &&
-        swallow(f, p, &rule->link))
+        ord_reset_meets(f, p, &rule->link)) {
+        drop(f, p, &f->shared->count[p->slot].swallowed,
+             "its connection is reset");
         return;
+    }
     if (!rule->wants_packets || !ord_frame_is_gso(&p->frame)) {
         judge(f, p, rule);
         return;
@@ -505,10 +373,10 @@ static void forward_to(struct fabric *f, struct passage *p)
 }
 
 /* Multicast and broadcast: every link does to its copy what it does. */
-static void flood(struct fabric *f, const struct passage *p)
+static void flood(struct ord_fabric *f, const struct ord_passage *p)
 {
     for (uint32_t port = 0; port < f->port_count; port++) {
-        struct passage copy = *p;
+        struct ord_passage copy = *p;
 
         if (port == p->from)
             continue;
@@ -518,7 +386,7 @@ static void flood(struct fabric *f, const struct passage *p)
     }
 }
 
-static void forward(struct fabric *f, struct passage *p)
+static void forward(struct ord_fabric *f, struct ord_passage *p)
 {
     uint32_t ipv4 = 0;
     bool is_ipv4 = ord_frame_parse(&p->frame, f->config->has_ethernet, &ipv4);
@@ -532,10 +400,10 @@ static void forward(struct fabric *f, struct passage *p)
                   1);
 }
 
-static void read_port(struct fabric *f, uint32_t port)
+static void read_port(struct ord_fabric *f, uint32_t port)
 {
     for (uint32_t i = 0; i < BATCH_MAX; i++) {
-        struct passage p = {.from = port, .frame.at = f->in};
+        struct ord_passage p = {.from = port, .frame.at = f->in};
         ssize_t got = read(f->config->port_fds[port], f->in, sizeof f->in);
 
         if (got <= 0)
@@ -545,18 +413,19 @@ static void read_port(struct fabric *f, uint32_t port)
     }
 }
 
-static void release_due(struct fabric *f)
+static void release_due(struct ord_fabric *f)
 {
     for (uint32_t i = 0;
          i < RELEASE_MAX && ord_queue_due_ns(&f->queue) <= f->now_ns; i++) {
         struct ord_queued *queued = ord_queue_take(&f->queue);
-        struct passage p = {
+        struct ord_passage p = {
             .frame = {.at = queued->bytes,
                       .size = queued->size,
                       .ip_at = queued->ip_at},
             .from = queued->from,
             .to = queued->to,
             .slot = queued->from * f->port_count + queued->to,
+            .is_damaged = queued->is_damaged,
         };
 
         f->pairs[p.slot].waiting--;
@@ -564,7 +433,7 @@ static void release_due(struct fabric *f)
     }
 }
 
-static void arm_timer(struct fabric *f)
+static void arm_timer(struct ord_fabric *f)
 {
     int64_t due_ns = ord_queue_due_ns(&f->queue);
     struct itimerspec at = {.it_value.tv_sec = 0};
@@ -586,7 +455,7 @@ static void drain(int fd)
     (void)!read(fd, &ignored, sizeof ignored);
 }
 
-static const char *run(struct fabric *f)
+static const char *run(struct ord_fabric *f)
 {
     struct epoll_event events[ORD_PORTS_MAX + 2];
 
@@ -618,14 +487,14 @@ static const char *run(struct fabric *f)
     return NULL;
 }
 
-static bool watch(const struct fabric *f, int fd, uint32_t key)
+static bool watch(const struct ord_fabric *f, int fd, uint32_t key)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.u32 = key};
 
     return epoll_ctl(f->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-static const char *start(struct fabric *f)
+static const char *start(struct ord_fabric *f)
 {
     f->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     f->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -642,7 +511,7 @@ static const char *start(struct fabric *f)
     return NULL;
 }
 
-static _Noreturn void be_switch(struct fabric *f, int parent_pidfd)
+static _Noreturn void be_switch(struct ord_fabric *f, int parent_pidfd)
 {
     int keep[ORD_PORTS_MAX + 2];
     const char *failed;
@@ -667,7 +536,7 @@ static _Noreturn void be_switch(struct fabric *f, int parent_pidfd)
 int ord_switch_spawn(const struct ord_switch_config *config, int *pidfd,
                      struct ord_err *err)
 {
-    struct fabric *f = calloc(1, sizeof *f);
+    struct ord_fabric *f = calloc(1, sizeof *f);
     int parent_pidfd = pidfd_open(getpid(), 0);
     int rc = ORD_OK;
     pid_t pid;

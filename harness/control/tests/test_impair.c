@@ -246,7 +246,7 @@ static int rate(struct trial *t)
     }
     bit_s = (double)bytes * 8e9 / (double)(last_ns - start_ns);
     CHECK(bit_s < 8.4e6);
-    CHECK(bit_s > 5e6); /* a busy machine is late with the last ones */
+    CHECK(bit_s > 2e6); /* a busy machine is late with the last ones */
     CHECK(ord_wire_counts(t->wire, 1, 2).over > 100);
     (void)close(out);
     (void)close(in);

@@ -246,6 +246,31 @@ static int reset_the_busy(struct trial *t)
     return 0;
 }
 
+/* What a damaged header said is not believed. */
+static int reset_after_damage(struct trial *t)
+{
+    const struct ord_link damage = {.up = true, .corrupt_ppm = 300000};
+    const struct ord_link reset = {.up = true, .reset = true};
+    int client;
+    int server;
+
+    CHECK(trial_connect(t, 1, 2, PORT, &client, &server));
+    CHECK(trial_fault_both(t, 1, 1, 2, &damage) == ORD_OK);
+    CHECK(ord_wire_commit(t->wire, &t->err) == ORD_OK);
+    for (uint32_t i = 0; i < 15; i++)
+        CHECK(talks(i % 2 ? client : server, i % 2 ? server : client));
+    CHECK(heal(t) == ORD_OK);
+    CHECK(ord_wire_counts(t->wire, 1, 2).corrupted > 0);
+    trial_sleep_ms(300);
+    CHECK(trial_fault(t, 2, 1, 2, &reset) == ORD_OK);
+    CHECK(error_of(client) == ECONNRESET);
+    CHECK(error_of(server) == ECONNRESET);
+    CHECK(ord_wire_counts(t->wire, 1, 2).reset == 1);
+    (void)close(client);
+    (void)close(server);
+    return 0;
+}
+
 /* By chance: a fifth of the segments of node 1, so soon all who speak. */
 static int reset_by_chance(struct trial *t)
 {
@@ -419,8 +444,8 @@ struct row {
 };
 
 static int (*const bodies[])(struct trial *) = {
-    clog_holds,      clog_is_bounded, bytes,  reset_the_idle, reset_the_busy,
-    reset_by_chance, burst,           to_all, ipv6,
+    clog_holds,      clog_is_bounded,    bytes, reset_the_idle, reset_the_busy,
+    reset_by_chance, reset_after_damage, burst, to_all,         ipv6,
 };
 
 ParameterizedTestParameters(packet, link)

@@ -126,9 +126,13 @@ static int rto_max_is_set(struct trial *t)
 /* Which of the datagrams came, told to the test through shared memory. */
 static uint8_t *arrived;
 
+static uint32_t burst; /* in runs of so many, in the mean */
+
 static int which_arrive(struct trial *t)
 {
-    const struct ord_link change = {.up = true, .loss_ppm = 500000};
+    /* Not every frame's fate is its own: some come in runs. */
+    const struct ord_link change = {
+        .up = true, .loss_ppm = 500000, .loss_burst = burst};
     int out = trial_socket(t, 1, SOCK_DGRAM, 0);
     int in = trial_socket(t, 2, SOCK_DGRAM, PORT);
     uint16_t number;
@@ -193,7 +197,7 @@ Test(tcp, rto_max, .timeout = 60)
     run((struct ord_cluster_config){.tcp_rto_max_ms = 1000}, rto_max_is_set);
 }
 
-Test(tcp, same_seed_same_fate, .timeout = 60)
+static void same_seed_same_fate(void)
 {
     uint8_t *first = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
                           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -213,4 +217,15 @@ Test(tcp, same_seed_same_fate, .timeout = 60)
     (void)munmap(first, 4096);
     (void)munmap(second, 4096);
     (void)munmap(other, 4096);
+}
+
+Test(tcp, same_seed_same_fate, .timeout = 60)
+{
+    same_seed_same_fate();
+}
+
+Test(tcp, same_seed_same_bursts, .timeout = 60)
+{
+    burst = 4;
+    same_seed_same_fate();
 }

@@ -46,6 +46,9 @@ static void expect_plain(const struct ord_wire *wire)
                              link.corrupt_ppm | link.corrupt_silent_ppm,
                          0);
             cr_expect_eq(link.rate_bit_s, 0);
+            cr_expect_not(link.clog || link.reset);
+            cr_expect_eq(link.reset_ppm | link.loss_burst, 0);
+            cr_expect_eq(link.bytes_max, 0);
         }
     }
 }
@@ -88,6 +91,40 @@ Test(wire, composes)
     commit(wire);
     cr_expect_not(ord_wire_link(wire, 1, 2).up, "nobody else mends it");
     ord_wire_clear_all(wire);
+    commit(wire);
+    expect_plain(wire);
+    ord_wire_free(&wire);
+}
+
+Test(wire, composes_clogs_resets_bursts_and_bytes)
+{
+    struct ord_wire *wire = wire_of(PORTS);
+    struct ord_link link;
+
+    lay(wire, 1, 1, 2,
+        (struct ord_link){.up = true, .clog = true, .loss_burst = 3});
+    lay(wire, 2, 1, 2,
+        (struct ord_link){.up = true,
+                          .clog = true,
+                          .reset = true,
+                          .reset_ppm = 500000,
+                          .loss_burst = 7,
+                          .bytes_max = 5000});
+    lay(wire, 3, 1, 2,
+        (struct ord_link){.up = true, .reset_ppm = 500000, .bytes_max = 3000});
+    commit(wire);
+    link = ord_wire_link(wire, 1, 2);
+    cr_expect(link.clog && link.reset);
+    cr_expect_eq(link.reset_ppm, 750000);
+    cr_expect_eq(link.loss_burst, 7);
+    cr_expect_eq(link.bytes_max, 3000);
+    ord_wire_clear(wire, 2);
+    commit(wire);
+    link = ord_wire_link(wire, 1, 2);
+    cr_expect(link.clog && !link.reset);
+    cr_expect_eq(link.loss_burst, 3);
+    ord_wire_clear(wire, 1);
+    ord_wire_clear(wire, 3);
     commit(wire);
     expect_plain(wire);
     ord_wire_free(&wire);
