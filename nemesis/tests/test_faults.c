@@ -462,6 +462,9 @@ static int plan_storm(struct bench *bench)
         "partition shape=one-way every=20-60 for=50-200 clients=cut",
         "slow delay=5ms every=10-50 for=100-400",
         "flaky loss=30% duplicate=10% every=10-50 for=100-400",
+        "packet clog=yes loss=20% bytes=500 delay=3ms swizzle=mixed links=all "
+        "every=50-200 for=100-400",
+        "packet clog=yes from=random to=random every=10-50 for=50-200",
         "kill who=one every=50-200 for=50-300",
         "kill who=rolling every=100 for=300",
         "pause who=minority every=30-100 for=50-200",
@@ -532,9 +535,9 @@ Test(faults, after_a_storm_of_all_of_them_everything_is_as_before)
 /* The operator's memory is gone; the file is not. */
 static int body_ledger(struct trial *t)
 {
-    static const char *const texts[] = {"partition shape=isolate-one nodes=n2",
-                                        "slow delay=300ms", "kill who=n1",
-                                        "pause who=n3"};
+    static const char *const texts[] = {
+        "partition shape=isolate-one nodes=n2", "slow delay=300ms",
+        "kill who=n1", "pause who=n3", "packet clog=yes bytes=1 links=all"};
     struct ord_ledger *ledger;
     struct ord_ledger_list list;
     struct bench bench;
@@ -544,7 +547,7 @@ static int body_ledger(struct trial *t)
     CHECK(start_all(&bench) == 0);
     (void)snprintf(path, sizeof path, "%s/ledger.jsonl", t->run_dir);
     CHECK(ord_ledger_open(path, &ledger, &t->err) == ORD_OK);
-    for (uint32_t i = 0; i < 4; i++) {
+    for (uint32_t i = 0; i < 5; i++) {
         struct ord_fault *fault;
 
         CHECK(begin(&bench, texts[i], 0) == 0);
@@ -564,7 +567,7 @@ static int body_ledger(struct trial *t)
     bench.env.start_node = start_node;
     bench.env.ctx = &bench;
     CHECK(ord_ledger_read(path, &bench.arena, &list, &t->err) == ORD_OK);
-    CHECK(list.count == 4);
+    CHECK(list.count == 5);
     CHECK(ord_ledger_heal(&list, &bench.env, &bench.arena, &t->err) == ORD_OK);
     CHECK(check_links(&bench, NULL) == 0);
     CHECK(time_of(t, 1, 3) < 250000);
