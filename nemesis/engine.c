@@ -272,9 +272,15 @@ static struct ord_beside beside_now(const struct ord_nemesis_engine *engine)
     return beside;
 }
 
+static bool may_crash(const struct ord_fault *fault)
+{
+    return fault->ops->may_crash || (fault->ops->may_crash_of != NULL &&
+                                     fault->ops->may_crash_of(fault));
+}
+
 static bool is_excuse(const struct instance *it, uint32_t node, int64_t now_ns)
 {
-    return it->fault.ops->may_crash && ord_has_node(it->fault.nodes, node) &&
+    return may_crash(&it->fault) && ord_has_node(it->fault.nodes, node) &&
            (it->phase == IN_FORCE || it->phase == OWED ||
             (it->ended_ns > 0 && now_ns - it->ended_ns < EXCUSE_NS));
 }
@@ -303,7 +309,7 @@ static void raise_fallen(struct ord_nemesis_engine *engine)
     for (uint32_t i = 0; i < engine->count && nodes != 0; i++) {
         const struct instance *it = &engine->instances[i];
 
-        if (it->phase == IN_FORCE && it->fault.ops->may_crash)
+        if (it->phase == IN_FORCE && may_crash(&it->fault))
             nodes &= ~it->fault.nodes;
     }
     if (nodes == 0)

@@ -126,6 +126,21 @@ static int thaw(struct ord_nemesis_env *env, uint64_t nodes,
     return frozen == 0 ? ORD_OK : actions->resume(env, frozen, err);
 }
 
+int ord_env_hold(struct ord_nemesis_env *env, uint32_t fault_id, uint64_t nodes,
+                 uint64_t *struck, struct ord_err *err)
+{
+    const struct ord_node_actions *actions = ord_env_actions(env);
+
+    *struck = 0;
+    if (env->claim_count >= ORD_CLAIMS_MAX)
+        return ord_fail(err, ORD_ELIMIT, "more than %d faults in force",
+                        ORD_CLAIMS_MAX);
+    env->claims[env->claim_count++] = (struct ord_claim){
+        .fault_id = fault_id, .is_down = true, .nodes = nodes};
+    *struck = nodes & (actions->running(env) | actions->paused(env));
+    return thaw(env, *struck, err);
+}
+
 int ord_env_claim(struct ord_nemesis_env *env, uint32_t fault_id, bool is_down,
                   uint64_t nodes, uint64_t *struck, struct ord_err *err)
 {
@@ -218,6 +233,18 @@ void ord_env_reset_clocks(struct ord_nemesis_env *env, uint64_t nodes)
     }
 }
 
+/* Who is still busy with its end is given no more time for it. */
+static void finish_stops(struct ord_nemesis_env *env, int *first,
+                         struct ord_err *err)
+{
+    for (uint32_t node = 1; node <= env->node_count; node++) {
+        struct ord_err one;
+
+        if (env->cluster != NULL)
+            note(ord_node_stop_end(env->cluster, node, &one), &one, first, err);
+    }
+}
+
 int ord_env_reset(struct ord_nemesis_env *env, struct ord_err *err)
 {
     const struct ord_node_actions *actions = ord_env_actions(env);
@@ -233,6 +260,8 @@ int ord_env_reset(struct ord_nemesis_env *env, struct ord_err *err)
         note(ord_wire_commit(wire, &one), &one, &first, err);
     }
     ord_env_reset_clocks(env, ord_all_nodes(env->node_count));
+    note(ord_env_unburden_all(env, &one), &one, &first, err);
+    finish_stops(env, &first, err);
     frozen = actions->paused(env);
     if (frozen != 0)
         note(actions->resume(env, frozen, &one), &one, &first, err);

@@ -15,6 +15,7 @@
 
 #include "harness/base/err.h"
 #include "harness/base/limits.h"
+#include "harness/control/node.h"
 
 struct ord_cluster; /* harness/control/cluster.h */
 struct ord_nemesis_env;
@@ -25,6 +26,12 @@ struct ord_claim {
     uint32_t fault_id;
     bool is_down; /* else: frozen */
     uint64_t nodes;
+};
+
+struct ord_laid { /* a burden that a fault has laid on nodes */
+    uint32_t fault_id;
+    uint64_t nodes;
+    struct ord_burden burden;
 };
 
 /* What faults do to nodes: bit i-1 of a mask is node i. */
@@ -49,6 +56,9 @@ struct ord_nemesis_env {
     const struct ord_node_actions *nodes; /* NULL: those of the cluster */
     struct ord_claim claims[ORD_CLAIMS_MAX];
     uint32_t claim_count;
+    struct ord_laid burdens[ORD_CLAIMS_MAX];
+    uint32_t burden_count;
+    int64_t stop_within_ns; /* how long a graceful end may take; 0: 2 s */
 };
 
 /* Zero claims; the caller then sets cluster, start_node and ctx. */
@@ -72,6 +82,10 @@ uint64_t ord_env_claimed_by(const struct ord_nemesis_env *env,
  * *struck: those that ran. */
 int ord_env_claim(struct ord_nemesis_env *env, uint32_t fault_id, bool is_down,
                   uint64_t nodes, uint64_t *struck, struct ord_err *err);
+/* Claims nodes as down and thaws them, without killing: the caller sees to
+ * their end. */
+int ord_env_hold(struct ord_nemesis_env *env, uint32_t fault_id, uint64_t nodes,
+                 uint64_t *struck, struct ord_err *err);
 /* Drops the fault's claim, then starts (is_down) or thaws those of `nodes` that
  * nobody else keeps.  Thawing starts nobody: a node that crashed by itself
  * stays down.  Idempotent; never stops early: the first error is returned. */
@@ -80,10 +94,21 @@ int ord_env_release(struct ord_nemesis_env *env, uint32_t fault_id,
 /* Starts those of these nodes that are not alive and not wanted down. */
 int ord_env_start(struct ord_nemesis_env *env, uint64_t nodes,
                   struct ord_err *err);
+/* Lays a burden on nodes, under the fault's number; several on one node: the
+ * smaller share, the lower limits.  Owed even after an error. */
+int ord_env_burden(struct ord_nemesis_env *env, uint32_t fault_id,
+                   uint64_t nodes, const struct ord_burden *burden,
+                   struct ord_err *err);
+/* Takes off what this fault has laid on (or everybody).  Idempotent; never
+ * stops early: the first error is returned. */
+int ord_env_unburden(struct ord_nemesis_env *env, uint32_t fault_id,
+                     uint64_t nodes, struct ord_err *err);
+int ord_env_unburden_all(struct ord_nemesis_env *env, struct ord_err *err);
 /* Every clock of these nodes that is not the host's is set right. */
 void ord_env_reset_clocks(struct ord_nemesis_env *env, uint64_t nodes);
-/* Forgets all claims, sets clocks right, thaws and starts every node, clears
- * every overlay of the wire.  Never stops early: the first error is returned.
+/* Forgets all claims and burdens, sets clocks right, thaws and starts every
+ * node, clears every overlay of the wire.  Never stops early: the first error
+ * is returned.
  */
 int ord_env_reset(struct ord_nemesis_env *env, struct ord_err *err);
 

@@ -198,6 +198,7 @@ struct ord_nemesis_ops {
     /* A program that ends by itself while this is in force at its node, or just
      * after, does so because of it; it is started again afterwards. */
     bool may_crash;
+    bool (*may_crash_of)(const struct ord_fault *fault); /* or, by fault */
 
     /* ---- what it takes, besides a sandbox; may be left out ---- */
     const char *needs; /* "/dev/fuse", one line */

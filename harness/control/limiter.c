@@ -7,6 +7,7 @@
  */
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@
 
 #include "harness/control/herd.h"
 
-enum { PASSES_MAX = 8, LIMITS_FILE_SIZE = 4096 };
+enum { PASSES_MAX = 8, LIMITS_FILE_SIZE = 4096, STATUS_SIZE = 4096 };
 
 static const struct {
     int resource;
@@ -125,6 +126,65 @@ static uint64_t inherited(const struct ord_limiter *limiter, pid_t parent,
     return own.rlim_cur;
 }
 
+static size_t read_text(const char *pid, const char *name, char *out,
+                        size_t size)
+{
+    char path[64];
+    ssize_t got = -1;
+    int fd;
+
+    (void)snprintf(path, sizeof path, "/proc/%.20s/%s", pid, name);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        got = read(fd, out, size - 1);
+        (void)close(fd);
+    }
+    out[got > 0 ? got : 0] = '\0';
+    return got > 0 ? (size_t)got : 0;
+}
+
+/* The number after this word at a line's begin in /proc/PID/status. */
+static bool read_id(const char *status, const char *word, unsigned *out)
+{
+    const char *at = strstr(status, word);
+
+    return at != NULL && sscanf(at + strlen(word), " %u", out) == 1;
+}
+
+/* prlimit, also where root lacks CAP_SYS_RESOURCE (in many containers) and the
+ * program has become somebody else: our *real* ids become its for a moment,
+ * which is all that the kernel asks for. */
+static bool limit_of(pid_t pid, int resource, const struct rlimit *set,
+                     struct rlimit *get)
+{
+    char status[STATUS_SIZE];
+    char name[24];
+    unsigned uid, gid;
+    bool is_done = prlimit(pid, resource, set, get) == 0;
+
+    if (is_done || errno != EPERM)
+        return is_done;
+    errno = ESRCH;
+    (void)snprintf(name, sizeof name, "%d", pid);
+    if (read_text(name, "status", status, sizeof status) == 0 ||
+        !read_id(status, "\nUid:", &uid) || !read_id(status, "\nGid:", &gid))
+        return false;
+    {
+        uid_t our_uid = getuid();
+        gid_t our_gid = getgid();
+        int error;
+
+        is_done = setresgid(gid, (gid_t)-1, (gid_t)-1) == 0 &&
+                  setresuid(uid, (uid_t)-1, (uid_t)-1) == 0 &&
+                  prlimit(pid, resource, set, get) == 0;
+        error = errno;
+        (void)!setresuid(our_uid, (uid_t)-1, (uid_t)-1);
+        (void)!setresgid(our_gid, (gid_t)-1, (gid_t)-1);
+        errno = error;
+    }
+    return is_done;
+}
+
 /* ---- putting them in force ------------------------------------------------
  */
 
@@ -132,7 +192,7 @@ static bool set_soft(struct ord_limiter *limiter, pid_t pid, uint32_t i,
                      struct rlimit limit, uint64_t soft)
 {
     limit.rlim_cur = soft < limit.rlim_max ? soft : limit.rlim_max;
-    if (prlimit(pid, rows[i].resource, &limit, NULL) == 0)
+    if (limit_of(pid, rows[i].resource, &limit, NULL))
         return true;
     limiter->refused++;
     return false;
@@ -146,8 +206,10 @@ static bool treat(struct ord_limiter *limiter, const struct person *person,
     struct rlimit now;
     uint64_t before = ORD_UNKNOWN_LIMIT;
 
-    if (prlimit(person->pid, rows[i].resource, NULL, &now) != 0)
+    if (!limit_of(person->pid, rows[i].resource, NULL, &now)) {
+        limiter->refused += errno == EPERM;
         return false;
+    }
     if (known != NULL)
         before = known->before[i];
     if (was != ORD_NO_LIMIT && now.rlim_cur == was &&
@@ -269,23 +331,6 @@ static uint64_t count_descriptors(const char *pid)
     if (dir != NULL)
         (void)closedir(dir);
     return count;
-}
-
-static size_t read_text(const char *pid, const char *name, char *out,
-                        size_t size)
-{
-    char path[64];
-    ssize_t got = -1;
-    int fd;
-
-    (void)snprintf(path, sizeof path, "/proc/%.20s/%s", pid, name);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd >= 0) {
-        got = read(fd, out, size - 1);
-        (void)close(fd);
-    }
-    out[got > 0 ? got : 0] = '\0';
-    return got > 0 ? (size_t)got : 0;
 }
 
 /* Within one more step of it: a descriptor, or a thread's stack of 64 KiB. */

@@ -109,7 +109,11 @@ static int start_node(void *ctx, uint32_t node, struct ord_err *err)
         };
         rc = ord_template_argv(&in, cell->target->start, &arena, &command.argv,
                                err);
+        if (rc == ORD_OK && cell->target->stop_argv != NULL)
+            rc = ord_template_argv(&in, cell->target->stop_argv, &arena,
+                                   &command.stop_argv, err);
     }
+    command.stop_signal = cell->target->stop_signal;
     command.cwd = data;
     if (rc == ORD_OK)
         rc = ord_node_start(op->config->cluster, node, &command, err);
@@ -541,6 +545,7 @@ int ord_operator_run(const struct ord_operator_config *config)
     op->env.cluster = config->cluster;
     op->env.start_node = start_node;
     op->env.ctx = op;
+    op->env.stop_within_ns = config->cell->target->grace_ns;
     if (set_up(op, &err) == ORD_OK) {
         loop(op);
         (void)ord_nodes_kill(config->cluster, all_nodes(op), &err);

@@ -1,5 +1,6 @@
 #include "harness/run/target.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,6 +105,30 @@ static int argv_or_null(const struct ord_yaml *from, struct ord_arena *arena,
     return from == NULL ? ORD_OK : ord_yaml_argv(from, arena, to, err);
 }
 
+/* A signal's name, or a command. */
+static int read_stop(const struct ord_yaml *from, struct ord_arena *arena,
+                     struct ord_target *to, struct ord_err *err)
+{
+    const char *name = from->text;
+
+    if (from->kind != ORD_YAML_SCALAR)
+        return ord_yaml_argv(from, arena, &to->stop_argv, err);
+    if (strncmp(name, "SIG", 3) == 0)
+        name += 3;
+    for (int i = 1; i < SIGRTMIN; i++) {
+        const char *known = sigabbrev_np(i);
+
+        if (known == NULL || strcmp(known, name) != 0)
+            continue;
+        to->stop_signal = i;
+        return ORD_OK;
+    }
+    return ord_yaml_fail(from, err,
+                         "stop: expected a signal, as TERM or INT, or a "
+                         "command as a list, not '%s'",
+                         from->text);
+}
+
 static int read_node(const struct ord_yaml *from, struct ord_arena *arena,
                      struct ord_target *to, struct ord_err *err)
 {
@@ -113,10 +138,11 @@ static int read_node(const struct ord_yaml *from, struct ord_arena *arena,
     const struct ord_yaml *primary = NULL;
     const struct ord_yaml *env = NULL;
     const struct ord_yaml *logs = NULL;
+    const struct ord_yaml *stop = NULL;
     const struct ord_yaml_field fields[] = {
         {"start", ORD_YAML_STRINGS, &start, 0, 0, true},
         {"peer", ORD_YAML_TEXT, &to->peer, 0, 0, false},
-        {"stop", ORD_YAML_TEXT, &to->stop, 0, 0, false},
+        {"stop", ORD_YAML_NODE, &stop, 0, 0, false},
         {"grace", ORD_YAML_DURATION, &to->grace_ns, 0, 60 * ORD_S, false},
         {"ready", ORD_YAML_STRINGS, &ready, 0, 0, false},
         {"ready_within", ORD_YAML_DURATION, &to->ready_within_ns, ORD_MS,
@@ -139,6 +165,8 @@ static int read_node(const struct ord_yaml *from, struct ord_arena *arena,
         rc = argv_or_null(primary, arena, &to->primary, err);
     if (rc == ORD_OK)
         rc = argv_or_null(logs, arena, &to->logs, err);
+    if (rc == ORD_OK && stop != NULL)
+        rc = read_stop(stop, arena, to, err);
     return rc == ORD_OK ? read_env(env, arena, to, err) : rc;
 }
 
@@ -211,6 +239,9 @@ static int try_templates(const struct ord_yaml *root, struct ord_arena *arena,
         rc = try_argv(ord_yaml_get(node, "settled"), target, target->settled,
                       NULL, arena, err);
     if (rc == ORD_OK)
+        rc = try_argv(ord_yaml_get(node, "stop"), target, target->stop_argv,
+                      "data", arena, err);
+    if (rc == ORD_OK)
         rc = try_argv(ord_yaml_get(node, "logs"), target, target->logs, "data",
                       arena, err);
     if (rc == ORD_OK)
@@ -273,7 +304,7 @@ int ord_target_load(const char *name_or_dir, const char *from_dir,
         return ord_fail(err, ORD_ENOMEM, "target %s", name_or_dir);
     *to = (struct ord_target){
         .peer = "{node}={ip}",
-        .stop = "TERM",
+        .stop_signal = SIGTERM,
         .about = "",
         .grace_ns = 2 * ORD_S,
         .ready_within_ns = 10 * ORD_S,

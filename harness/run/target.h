@@ -44,8 +44,9 @@ struct ord_target { /* in the arena it was loaded into */
                                 besides what a node prints; NULL: none */
     const char *const *env;  /* NAME=VALUE; NULL: none */
     const char *peer;        /* template of one element of {peers} */
-    const char *stop;        /* signal's name, "TERM" */
-    int64_t grace_ns;
+    int stop_signal;         /* to the main program, for a graceful end... */
+    const char *const *stop_argv; /* ...or (not NULL) run inside the node */
+    int64_t grace_ns;             /* so long that may take */
     int64_t ready_within_ns;
     int64_t timeout_ns; /* of one operation, unless the cell says otherwise */
     const char *const *workloads;

@@ -41,6 +41,11 @@ static const char *const every_kind[] = {
     "kill who=minority every=500-900 for=100-300",
     "kill who=rolling every=500 for=1200",
     "pause who=leader on=ops:500 for=800",
+    "process who=rolling at=100 for=900",
+    "process kind=stop who=leader within=300ms every=500-900 for=500",
+    "process kind=storm times=4 every=500-900 for=400-600",
+    "process kind=throttle share=20% period=50ms every=500-900 for=100-300",
+    "process kind=limit descriptors=20 memory=64MiB at=10 for=200",
     "kill who=that-node on=log:^leader[[:blank:]] wait=5 for=100",
     "partition shape=isolate-one nodes=that-node on=op:cas cool=1000 for=100",
 };
