@@ -303,7 +303,7 @@ static void start_cell(struct suite *s, struct slot *slot, uint32_t index)
     if (missing != NULL) {
         judge_without_run(s, index,
                           ord_arena_printf(s->arena,
-                                           "target %s needs the program '%s', "
+                                           "target %s needs '%s', "
                                            "which is not installed",
                                            cell->target->name, missing),
                           NULL);

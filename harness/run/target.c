@@ -484,7 +484,7 @@ const char *ord_target_missing(const struct ord_target *target)
         const char *name = target->needs[i];
 
         if (strchr(name, '/') != NULL
-                ? access(name, X_OK) != 0
+                ? access(name, R_OK) != 0 /* a path may be a file's */
                 : !is_in_path(name) &&
                       !is_program(target->bin, strlen(target->bin), name))
             return name;

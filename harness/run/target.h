@@ -32,8 +32,8 @@ struct ord_target { /* in the arena it was loaded into */
     const char *about;
     const char *dir;          /* the folder of target.yaml */
     const char *bin;          /* the folder of ordeal's own programs */
-    const char *const *needs; /* programs; NULL: none.  Without one of them
-                                 the cells are skipped, with that reason */
+    const char *const *needs; /* programs, or paths; NULL: none.  Without one
+                                 of them cells are skipped, and say so */
     const char *const *start;
     const char *const *ready;   /* NULL: ready when started */
     const char *const *settled; /* asked after healing, once the node is ready:
