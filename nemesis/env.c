@@ -6,6 +6,7 @@
 #include "harness/control/cluster.h"
 #include "harness/control/node.h"
 #include "harness/control/wire.h"
+#include "harness/disk/disk.h"
 #include "nemesis/params.h"
 
 /* ---- the nodes of a cluster ---------------------------------------------- */
@@ -245,6 +246,17 @@ static void finish_stops(struct ord_nemesis_env *env, int *first,
     }
 }
 
+static void reset_disks(struct ord_nemesis_env *env)
+{
+    for (uint32_t node = 1; node <= env->node_count; node++) {
+        struct ord_disk *disk =
+            env->cluster != NULL ? ord_node_disk(env->cluster, node) : NULL;
+
+        if (disk != NULL)
+            ord_disk_rules_clear(disk);
+    }
+}
+
 int ord_env_reset(struct ord_nemesis_env *env, struct ord_err *err)
 {
     const struct ord_node_actions *actions = ord_env_actions(env);
@@ -262,6 +274,7 @@ int ord_env_reset(struct ord_nemesis_env *env, struct ord_err *err)
     ord_env_reset_clocks(env, ord_all_nodes(env->node_count));
     note(ord_env_unburden_all(env, &one), &one, &first, err);
     finish_stops(env, &first, err);
+    reset_disks(env);
     frozen = actions->paused(env);
     if (frozen != 0)
         note(actions->resume(env, frozen, &one), &one, &first, err);

@@ -106,9 +106,9 @@ int ord_env_unburden(struct ord_nemesis_env *env, uint32_t fault_id,
 int ord_env_unburden_all(struct ord_nemesis_env *env, struct ord_err *err);
 /* Every clock of these nodes that is not the host's is set right. */
 void ord_env_reset_clocks(struct ord_nemesis_env *env, uint64_t nodes);
-/* Forgets all claims and burdens, sets clocks right, thaws and starts every
- * node, clears every overlay of the wire.  Never stops early: the first error
- * is returned.
+/* Forgets all claims and burdens, sets clocks right, lifts the rules of disks,
+ * thaws and starts every node, clears every overlay of the wire.  Never stops
+ * early: the first error is returned.
  */
 int ord_env_reset(struct ord_nemesis_env *env, struct ord_err *err);
 

@@ -12,5 +12,6 @@ extern const struct ord_nemesis_ops ord_nemesis_kill;
 extern const struct ord_nemesis_ops ord_nemesis_pause;
 extern const struct ord_nemesis_ops ord_nemesis_clock;
 extern const struct ord_nemesis_ops ord_nemesis_process;
+extern const struct ord_nemesis_ops ord_nemesis_disk;
 
 #endif

@@ -118,6 +118,8 @@ static int fill(struct ord_cluster *cluster,
                                                        .guard = ORD_CHILD_NONE};
         cluster->clocks[i] = ORD_CLOCK_NONE;
         cluster->burdens[i] = ord_burden_none();
+        cluster->disks[i] = ORD_DISK_NONE;
+        cluster->disk_daemons[i] = ORD_CHILD_NONE;
         cluster->uplinks.port_fds[i] = cluster->uplinks.net_fds[i] = -1;
     }
     cluster->shared = mmap(NULL, shared_size(cluster), PROT_READ | PROT_WRITE,
@@ -131,6 +133,8 @@ static int fill(struct ord_cluster *cluster,
         rc = write_hosts(cluster, err);
     if (rc == ORD_OK && config->has_clocks)
         rc = open_clocks(cluster, err);
+    if (rc == ORD_OK && config->has_disks)
+        rc = ord_disks_open(cluster, config->disk_model, err);
     if (rc == ORD_OK)
         rc = ord_wire_new(cluster->node_count + 1, config->seed, &cluster->wire,
                           err);
@@ -167,6 +171,7 @@ void ord_cluster_close(struct ord_cluster **cluster)
     if (c == NULL)
         return;
     c->ops->close(c);
+    ord_disks_close(c);
     ord_wire_free(&c->wire);
     for (uint32_t i = 0; i < ORD_PORTS_MAX; i++)
         free(c->logs[i]);
@@ -186,6 +191,21 @@ struct ord_clock *ord_node_clock(struct ord_cluster *cluster, uint32_t node)
     ORD_ASSERT(node >= 1);
     ORD_ASSERT(node <= cluster->node_count);
     return cluster->has_clocks ? &cluster->clocks[node] : NULL;
+}
+
+int ord_node_dir(const struct ord_cluster *cluster, uint32_t node,
+                 char out[ORD_PATH_MAX], struct ord_err *err)
+{
+    ORD_ASSERT(node >= 1);
+    ORD_ASSERT(node <= cluster->node_count);
+    return ord_path_join(out, cluster->run_dir, cluster->names[node], err);
+}
+
+struct ord_disk *ord_node_disk(struct ord_cluster *cluster, uint32_t node)
+{
+    ORD_ASSERT(node >= 1);
+    ORD_ASSERT(node <= cluster->node_count);
+    return cluster->has_disks ? &cluster->disks[node] : NULL;
 }
 
 uint32_t ord_cluster_node_count(const struct ord_cluster *cluster)

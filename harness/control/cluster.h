@@ -20,6 +20,7 @@
 #include "harness/control/child.h"
 #include "harness/control/link.h"
 #include "harness/control/wire.h"
+#include "harness/disk/disk.h"
 
 enum ord_uplink {
     ORD_UPLINK_AUTO,   /* tun if /dev/net/tun opens, else packet */
@@ -37,6 +38,8 @@ struct ord_cluster_config {
     uint32_t tcp_rto_max_ms;   /* 0: the kernel's 120 s; else at least 1000 */
     uint64_t log_size_max;     /* bytes per node's log; 0: 64 MiB */
     bool has_clocks; /* every node has a clock of its own (harness/clock) */
+    bool has_disks;  /* run_dir/n<i> lies on a disk of ours (harness/disk) */
+    enum ord_disk_model disk_model;
 };
 
 struct ord_cluster;
@@ -59,6 +62,11 @@ const char *ord_node_name(const struct ord_cluster *cluster, uint32_t node);
 const char *ord_node_ip(const struct ord_cluster *cluster, uint32_t node);
 /* The node's clock, lent, for the operator; NULL: it has the host's. */
 struct ord_clock *ord_node_clock(struct ord_cluster *cluster, uint32_t node);
+/* Where a node keeps its data: run_dir/n<i>.  ORD_ELIMIT. */
+int ord_node_dir(const struct ord_cluster *cluster, uint32_t node,
+                 char out[ORD_PATH_MAX], struct ord_err *err);
+/* The disk under run_dir/n<i>, lent, for the operator; NULL: it has none. */
+struct ord_disk *ord_node_disk(struct ord_cluster *cluster, uint32_t node);
 const char *ord_node_log(const struct ord_cluster *cluster, uint32_t node);
 
 /* Readable once the switch has died (a pidfd, lent): the run is worthless. */

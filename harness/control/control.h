@@ -93,6 +93,9 @@ struct ord_cluster {
     struct ord_node_shared *shared; /* owned; mapped */
     bool has_clocks;
     struct ord_clock clocks[ORD_PORTS_MAX]; /* by node; owned */
+    bool has_disks;
+    struct ord_disk disks[ORD_PORTS_MAX];         /* by node; owned */
+    struct ord_child disk_daemons[ORD_PORTS_MAX]; /* the opener's */
 
     struct ord_event events[ORD_EVENTS_MAX]; /* a ring */
     uint32_t event_first;
@@ -106,6 +109,12 @@ struct ord_cluster {
     struct ord_node_handle handles[ORD_PORTS_MAX];
     struct ord_burden burdens[ORD_PORTS_MAX]; /* of the operator's, by node */
 };
+
+/* Makes the nodes' data directories and lays a disk over each, with a daemon
+ * in a process of its own that ends with us. */
+int ord_disks_open(struct ord_cluster *cluster, enum ord_disk_model model,
+                   struct ord_err *err);
+void ord_disks_close(struct ord_cluster *cluster);
 
 /* A node reported this. */
 void ord_cluster_note(struct ord_cluster *cluster,

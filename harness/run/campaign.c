@@ -12,6 +12,7 @@
 #include "harness/run/cell_read.h"
 #include "harness/run/swarm.h"
 #include "harness/run/yaml.h"
+#include "nemesis/disk.h"
 
 enum { VARY_MAX = 8, VARIANTS_MAX = 1000, SEEDS_MAX = ORD_CELLS_MAX };
 
@@ -453,10 +454,13 @@ int ord_cell_faults(const struct ord_cell *cell, struct ord_arena *arena,
         .away_max = cell->away_max,
     };
 
+    struct ord_disk_wish wish;
     uint32_t bad = 0;
     int rc =
         ord_fault_plan(cell->entries, cell->entry_count, &in, out, &bad, err);
 
+    if (rc == ORD_OK)
+        rc = ord_disk_wish(cell->entries, cell->entry_count, &wish, &bad, err);
     if (rc != ORD_OK && bad < cell->entry_count)
         return ord_wrap(err, "%s:%u", cell->path, cell->entries[bad].line);
     return rc;

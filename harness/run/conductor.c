@@ -17,6 +17,7 @@
 #include "harness/run/agree.h"
 #include "harness/run/operator.h"
 #include "harness/run/pool.h"
+#include "nemesis/disk.h"
 
 enum {
     TAG_ORDERS = ORD_WORKERS_MAX + 1,
@@ -255,8 +256,14 @@ static int open_cluster(struct conductor *c, struct ord_err *err)
         .run_dir = nodes,
         .has_clocks = has_fault(c->cell, "clock"),
     };
+    struct ord_disk_wish wish;
     int rc = ord_path_join(nodes, c->config->dir, "nodes", err);
 
+    if (rc == ORD_OK)
+        rc = ord_disk_wish(c->cell->entries, c->cell->entry_count, &wish, NULL,
+                           err);
+    config.has_disks = rc == ORD_OK && wish.has_disks;
+    config.disk_model = rc == ORD_OK ? wish.model : ORD_DISK_EXT4;
     if (rc == ORD_OK)
         rc = ord_path_join(packets, c->config->dir, ORD_PACKETS_FILE, err);
     if (c->cell->is_captured)
