@@ -6,8 +6,9 @@
 #include <string.h>
 
 enum {
-    FRONT_MAX = 64, /* deeds of one session and object at a time */
-    TRIES_MAX = 8,  /* kept edges of a component, for a short cycle */
+    FRONT_MAX = 64,  /* deeds of one session and object at a time */
+    TRIES_MAX = 8,   /* kept edges of a component, for a short cycle */
+    CYCLE_MAX = 500, /* edges */
 };
 
 #define NONE UINT32_MAX
@@ -402,8 +403,8 @@ static void tell_step(const struct work *work, const struct step *step,
 static void prove(struct work *work, const struct step *steps, uint32_t length)
 {
     const struct ord_trace *t = &work->trace;
-    uint32_t deeds[2 * ORD_EVIDENCE_MAX];
-    uint8_t marks[2 * ORD_EVIDENCE_MAX];
+    uint32_t deeds[2 * CYCLE_MAX];
+    uint8_t marks[2 * CYCLE_MAX];
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < length; i++) {
@@ -423,7 +424,7 @@ static void prove(struct work *work, const struct step *steps, uint32_t length)
 static void found(struct work *work, const uint32_t *cycle, uint32_t length)
 {
     const struct ord_trace *t = &work->trace;
-    struct step steps[ORD_EVIDENCE_MAX];
+    struct step steps[CYCLE_MAX];
     struct ord_named named = {
         .key = t->calls.keys[ord_deed_key(t, work->edges[cycle[0]].first)]};
     char kept_text[400] = "";
@@ -456,8 +457,8 @@ static int find_cycles(struct work *work, struct ord_err *err)
 {
     uint8_t *tries =
         ord_arena_zalloc(&work->arena, (size_t)work->node_count + 2, 1);
-    uint32_t best[ORD_EVIDENCE_MAX];
-    uint32_t now[ORD_EVIDENCE_MAX];
+    uint32_t best[CYCLE_MAX];
+    uint32_t now[CYCLE_MAX];
 
     if (tries == NULL)
         return no_memory(err);
@@ -480,7 +481,7 @@ static int find_cycles(struct work *work, struct ord_err *err)
                 work->component[work->edges[j].to] != component)
                 continue;
             tries[component]++;
-            count = cycle_of(work, j, now, ORD_EVIDENCE_MAX);
+            count = cycle_of(work, j, now, CYCLE_MAX);
             if (count > 0 && (length == 0 || count < length)) {
                 length = count;
                 memcpy(best, now, count * sizeof *best);

@@ -89,6 +89,11 @@ static int say(const struct ord_verify_out *out)
             ord_buf_printf(&text,
                            ", %llu operations that contradict each other",
                            (unsigned long long)out->core_count);
+        if (out->figure_count > 0)
+            ord_buf_printf(&text,
+                           "; %u figures beside the verdicts are not counted "
+                           "again",
+                           out->figure_count);
         if (out->unknown_count > 0)
             ord_buf_printf(&text,
                            "; %u of them unknown: there is nothing to prove",

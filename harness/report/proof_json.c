@@ -108,6 +108,8 @@ static int out_object(struct ord_proof_file *file,
     ord_value_to_json(&proof->key, out);
     if (is_core)
         ord_out_bool(out, "minimal", proof->is_minimal);
+    if (proof->kind == ORD_PROOF_CYCLE)
+        ord_out_uint(out, "length", proof->count);
     ord_buf_text(out, is_order  ? ",\"order\":["
                       : is_core ? ",\"core\":["
                                 : ",\"cycle\":[");

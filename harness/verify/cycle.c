@@ -152,7 +152,8 @@ static bool read_element(struct cycle *c, struct ord_json *in, uint32_t *hint)
     return true;
 }
 
-static bool read_cycle(struct cycle *c, struct ord_json *in)
+static bool read_cycle(struct cycle *c, struct ord_json *in,
+                       struct ord_bytes key, int64_t length)
 {
     bool more = ord_json_enter(in, '[');
     uint32_t hint = 0;
@@ -163,8 +164,10 @@ static bool read_cycle(struct cycle *c, struct ord_json *in)
     }
     if (!more || !ord_json_left(in, ']'))
         return false;
-    if (c->count == 0 || c->count % 2 != 0)
+    if (c->count == 0 || c->count % 2 != 0 || c->count != length)
         return ord_verify_refuse(c->v, "half a cycle");
+    if (!ord_verify_is_key(c->v, ord_verify_object_of(c->v, c->calls[0]), key))
+        return ord_verify_refuse(c->v, "it is of another key");
     c->v->out->core_count += c->count;
     return check_steps(c);
 }
@@ -174,6 +177,8 @@ static bool read_object(struct verify *v, const struct deeds *d,
 {
     const struct claim *claim = v->claim;
     struct ord_bytes name;
+    struct ord_bytes key;
+    int64_t length = -1;
     struct cycle *c;
 
     c = ord_arena_zalloc(v->scratch, 1, sizeof *c);
@@ -183,11 +188,18 @@ static bool read_object(struct verify *v, const struct deeds *d,
     c->d = d;
     c->keeps_writes = ord_bytes_is(claim->checker, "monotonic-writes");
     c->keeps_reads = !ord_claim_option_is(claim, "readers", "any");
-    return ord_json_enter(in, '{') && ord_json_member(in, &name) &&
-           ord_bytes_is(name, "key") && ord_json_skip(in) &&
-           ord_json_member(in, &name) && ord_bytes_is(name, "cycle") &&
-           read_cycle(c, in) && !ord_json_member(in, &name) &&
-           ord_json_left(in, '}');
+    if (!ord_json_enter(in, '{') || !ord_json_member(in, &name) ||
+        !ord_bytes_is(name, "key"))
+        return false;
+    (void)ord_json_peek(in);
+    key.at = in->at;
+    if (!ord_json_skip(in))
+        return false;
+    key.size = (size_t)(in->at - key.at);
+    return ord_json_member(in, &name) && ord_bytes_is(name, "length") &&
+           ord_json_int(in, &length) && ord_json_member(in, &name) &&
+           ord_bytes_is(name, "cycle") && read_cycle(c, in, key, length) &&
+           !ord_json_member(in, &name) && ord_json_left(in, '}');
 }
 
 bool ord_verify_cycles(struct verify *v, const struct deeds *d)
@@ -201,7 +213,8 @@ bool ord_verify_cycles(struct verify *v, const struct deeds *d)
     if (claim->verdict == CLAIM_VIOLATION && !claim->has_objects)
         return ord_verify_refuse(v, "a violation without a cycle");
     while (more && ord_json_element(&in)) {
-        v->object++;
+        if (v->object++ > 0)
+            return ord_verify_refuse(v, "one cycle is enough");
         if (!read_object(v, d, &in))
             return false;
     }

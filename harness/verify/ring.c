@@ -41,8 +41,7 @@ static bool read_head(struct facts *f, struct ord_json *in, const char *member,
     if (!ord_json_skip(in))
         return is_odd(f);
     key->size = (size_t)(in->at - key->at);
-    if (!ord_json_member(in, &name) || !ord_bytes_is(name, member) ||
-        !ord_json_enter(in, '['))
+    if (!ord_json_member(in, &name) || !ord_bytes_is(name, member))
         return is_odd(f);
     return true;
 }
@@ -196,6 +195,67 @@ static bool check_calls(struct ring *r)
     return !f->is_over;
 }
 
+/* The deed of a call that reads, or the one that writes; NONE. */
+static uint32_t part_of(const struct deeds *d, uint32_t call, bool reads)
+{
+    uint32_t deed = d->of_call[call];
+
+    if (deed == 0)
+        return UINT32_MAX;
+    if (reads)
+        return d->is_read[deed - 1] != 0 ? deed - 1 : UINT32_MAX;
+    if (d->is_read[deed - 1] == 0)
+        return deed - 1;
+    return ord_deeds_is_cas(d, deed - 1) ? deed : UINT32_MAX;
+}
+
+/* The call is why some step "version" holds: it saw the later write and knew of
+ * the earlier, or it is what the read before the write saw. */
+static bool is_reason(const struct ring *r, uint32_t call)
+{
+    const struct deeds *d = r->k->d;
+    uint32_t read = part_of(d, call, true);
+    uint32_t write = part_of(d, call, false);
+
+    for (uint32_t i = 0; i < r->count; i++) {
+        uint32_t now = r->calls[i];
+        uint32_t a = part_of(d, now, false);
+        uint32_t b = part_of(d, r->calls[(i + 1) % r->count], false);
+
+        if (r->edges[i] != EDGE_VERSION)
+            continue;
+        if (read != UINT32_MAX && a != UINT32_MAX && b != UINT32_MAX &&
+            d->saw[read] == b && ord_knows(r->k, read, a))
+            return true;
+        a = part_of(d, now, true);
+        if (a != UINT32_MAX && write != UINT32_MAX && d->saw[a] == write)
+            return true;
+    }
+    return false;
+}
+
+/* The verdict names nothing but the cycle and its reasons, so that none was
+ * left out. */
+static bool check_named(const struct ring *r)
+{
+    struct facts *f = r->k->d->f;
+    const struct claim *claim = f->v->claim;
+    uint32_t hint = 0;
+
+    for (uint32_t i = 0; i < claim->op_count; i++) {
+        uint32_t call = ord_verify_call_at(f->v, claim->ops[i], &hint);
+
+        if (call == UINT32_MAX || f->blamed[call] != 0 || is_reason(r, call))
+            continue;
+        f->is_over = true;
+        return ord_verify_refuse(f->v,
+                                 "operation %lld is named, but is no "
+                                 "part of the cycle",
+                                 (long long)claim->ops[i]);
+    }
+    return true;
+}
+
 bool ord_ring_check(struct known *k)
 {
     struct facts *f = k->d->f;
@@ -204,13 +264,17 @@ bool ord_ring_check(struct known *k)
     struct ord_bytes key;
     struct ord_bytes name;
     uint32_t hint = 0;
+    int64_t length = -1;
 
     r.calls = ord_facts_room(f, r.room, sizeof *r.calls);
     r.edges = ord_facts_room(f, r.room, 1);
     if (f->is_over || !ord_json_enter(&in, '[') || !ord_json_element(&in))
         return is_odd(f);
-    if (!read_head(f, &in, "cycle", &key))
+    if (!read_head(f, &in, "length", &key))
         return false;
+    if (!ord_json_int(&in, &length) || !ord_json_member(&in, &name) ||
+        !ord_bytes_is(name, "cycle") || !ord_json_enter(&in, '['))
+        return is_odd(f);
     while (ord_json_element(&in)) {
         if (!read_element(&r, &in, &hint))
             return false;
@@ -219,9 +283,11 @@ bool ord_ring_check(struct known *k)
         !ord_json_left(&in, '}') || ord_json_element(&in) ||
         !ord_json_left(&in, ']'))
         return is_odd(f);
-    if (r.count < 2)
-        return refuse(f, "is alone: a cycle has two or more", r.count);
-    if (!is_key(f, r.calls[0], key) || !check_steps(&r) || !check_calls(&r))
+    if (r.count < 2 || length != r.count)
+        return refuse(f, "is the last, and not as many as there should be",
+                      r.count);
+    if (!is_key(f, r.calls[0], key) || !check_steps(&r) || !check_calls(&r) ||
+        !check_named(&r))
         return false;
     f->violations++;
     f->v->out->core_count += r.count;
@@ -262,6 +328,8 @@ bool ord_serial_read(struct serial *s, struct ord_json *in)
         return false;
     if (!read_head(f, in, "order", &key))
         return false;
+    if (!ord_json_enter(in, '['))
+        return is_odd(f);
     while (ord_json_element(in)) {
         if (!ord_json_int(in, &op))
             return is_odd(f);

@@ -4,11 +4,13 @@
  * For people who do not want to trust the search: this is small, plain, and
  * near-linear.  What is accepted holds for the history given:
  *   pass       each call that counts stands once in an order that respects
- *              real time and explains every answer
+ *              real time (or sessions) and explains every answer; or nothing
+ *              is found that breaks the definition in the checker's header
  *   violation  the core's few calls have no such order, tried exhaustively;
- *              or a cycle each of whose steps is sure; or the numbers that are
- *              counted again here, by the definition in the checker's header
- *   unknown    claims nothing, so there is nothing to accept
+ *              or a cycle each of whose steps is sure; or as many violations
+ *              as are counted again here, by that definition
+ *   unknown    claims nothing, so there is nothing to prove
+ * README.md has this checker by checker, with costs and limits.
  */
 #ifndef ORD_VERIFY_VERIFY_H
 #define ORD_VERIFY_VERIFY_H
@@ -24,16 +26,18 @@ struct ord_verify_in {
     const struct ord_history *history;
     struct ord_bytes proof; /* the file, borrowed */
     uint64_t size_max;      /* bytes of memory beside these two */
-    uint64_t steps_max;     /* of all searches together; 0: 50 million */
+    uint64_t steps_max;     /* of all searches, and of clocks: a node and pass;
+                               together; 0: 50 million */
 };
 
 struct ord_verify_out {
     bool is_accepted;
     uint32_t check_count;
-    uint32_t unknown_count;        /* verdicts that claim nothing */
-    uint64_t order_count;          /* calls that stand in orders */
-    uint64_t core_count;           /* calls in cores and cycles */
-    uint64_t steps;                /* of the searches */
+    uint32_t unknown_count; /* verdicts that claim nothing */
+    uint32_t figure_count;  /* told beside verdicts, and not counted again */
+    uint64_t order_count;   /* calls that stand in orders */
+    uint64_t core_count;    /* calls in cores and cycles */
+    uint64_t steps;         /* of the searches */
     char why[ORD_VERIFY_WHY_SIZE]; /* rejected: which element, and why */
 };
 
