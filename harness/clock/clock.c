@@ -196,14 +196,22 @@ bool ord_clock_is_true(const struct ord_clock *clock)
            bank->strobe_period_ns == 0;
 }
 
-int64_t ord_clock_rate_ppm(const struct ord_clock *clock)
+struct ord_clock_state ord_clock_state(const struct ord_clock *clock)
 {
     const struct ord_clock_bank *bank =
         &clock->page->banks[index_of(clock) % ORD_CLOCK_BANKS];
     ord_wide rate = (ord_wide)bank->laws[ORD_CLOCK_MONO].rate_q32 * PPM;
 
-    /* To the nearest: what was asked for was rounded, too. */
-    return (int64_t)((rate + (INT64_C(1) << 31)) >> 32);
+    return (struct ord_clock_state){
+        .offset = {.real_ns = ord_clock_under(&bank->laws[ORD_CLOCK_REAL],
+                                              host_ns(ORD_CLOCK_REAL)),
+                   .mono_ns = ord_clock_under(&bank->laws[ORD_CLOCK_MONO],
+                                              host_ns(ORD_CLOCK_MONO))},
+        /* To the nearest: what was asked for was rounded, too. */
+        .rate_ppm = (int64_t)((rate + (INT64_C(1) << 31)) >> 32),
+        .strobe_ns = bank->strobe_period_ns > 0 ? bank->strobe_delta_ns : 0,
+        .strobe_period_ns = bank->strobe_period_ns,
+    };
 }
 
 uint32_t ord_clock_blind(const struct ord_clock *clock)

@@ -53,8 +53,14 @@ struct ord_clock_offset {
     int64_t mono_ns;
 };
 struct ord_clock_offset ord_clock_offset(const struct ord_clock *clock);
-/* By how much both run fast, as drift asked for it. */
-int64_t ord_clock_rate_ppm(const struct ord_clock *clock);
+/* The same without the strobe, and the law behind it. */
+struct ord_clock_state {
+    struct ord_clock_offset offset;
+    int64_t rate_ppm;         /* by how much both run fast */
+    int64_t strobe_ns;        /* 0: it does not strobe */
+    int64_t strobe_period_ns; /* of one half */
+};
+struct ord_clock_state ord_clock_state(const struct ord_clock *clock);
 /* Processes so far that run by the host's clock: traced by somebody else,
  * 32-bit, without a free descriptor at exec. */
 uint32_t ord_clock_blind(const struct ord_clock *clock);

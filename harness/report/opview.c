@@ -215,3 +215,51 @@ int ord_history_faults(const struct ord_history *history,
     *count = used;
     return ORD_OK;
 }
+
+/* ---- clocks ------------------------------------------------------------- */
+
+bool ord_op_clock(const struct ord_op *op, struct ord_clock_view *out)
+{
+    enum { ITEMS = 7 };
+    const struct ord_value *items = op->value.as.items;
+
+    if (op->process != ORD_PROCESS_NEMESIS || op->value.kind != ORD_LIST ||
+        op->value.count < ITEMS || items[0].kind != ORD_TEXT ||
+        !ord_bytes_is((struct ord_bytes){items[0].as.text, items[0].count},
+                      "offset"))
+        return false;
+    for (uint32_t i = 1; i < ITEMS; i++) {
+        if (items[i].kind != ORD_INT)
+            return false;
+    }
+    *out = (struct ord_clock_view){
+        .fault_id = (uint32_t)items[1].as.number,
+        .real_ns = items[2].as.number,
+        .mono_ns = items[3].as.number,
+        .rate_ppm = items[4].as.number,
+        .strobe_ns = items[5].as.number,
+        .strobe_period_ns = items[6].as.number,
+    };
+    return true;
+}
+
+void ord_clock_view_print(const struct ord_clock_view *view,
+                          struct ord_buf *out)
+{
+    size_t size = out->size;
+
+    if (view->real_ns != 0)
+        ord_buf_printf(out, "%+.3f s", (double)view->real_ns / 1e9);
+    if (view->rate_ppm != 0)
+        ord_buf_printf(out, "%srate %+.4g%%", out->size > size ? ", " : "",
+                       (double)view->rate_ppm / 1e4);
+    if (view->strobe_ns != 0)
+        ord_buf_printf(out, "%sstrobe %+.3f s every %.4g ms",
+                       out->size > size ? ", " : "",
+                       (double)view->strobe_ns / 1e9,
+                       (double)view->strobe_period_ns / 1e6);
+    if (out->size == size)
+        ord_buf_text(out, "true");
+    if (view->mono_ns != 0)
+        ord_buf_printf(out, ", monotonic %+.3f s", (double)view->mono_ns / 1e9);
+}

@@ -49,4 +49,21 @@ int ord_history_faults(const struct ord_history *history,
                        const struct ord_fault_result **faults, uint32_t *count,
                        struct ord_err *err);
 
+/* What the nemesis measured of a node's clock: value ["offset", fault, real_ns,
+ * mono_ns, rate_ppm, strobe_ns, strobe_period_ns], at op->node. */
+struct ord_clock_view {
+    uint32_t fault_id; /* since whose begin or end; 0: none's */
+    int64_t real_ns;   /* how far off the real clock is, */
+    int64_t mono_ns;   /* and the monotonic one */
+    int64_t rate_ppm;  /* by how much both run fast */
+    int64_t strobe_ns; /* the real clock is off by this, too, in every other */
+    int64_t strobe_period_ns; /* period; 0: in none */
+};
+
+/* False: it is no such event. */
+bool ord_op_clock(const struct ord_op *op, struct ord_clock_view *out);
+/* "+30.000 s, rate +10%, strobe +5.000 s every 200 ms"; "true". */
+void ord_clock_view_print(const struct ord_clock_view *view,
+                          struct ord_buf *out);
+
 #endif

@@ -50,8 +50,15 @@ static void put_what(const struct ord_history *history, const struct ord_op *op,
                      struct ord_buf *out)
 {
     const struct ord_op *invoke = ord_history_pair(history, op);
+    struct ord_clock_view clock;
 
     ord_buf_text(out, op->name);
+    if (ord_op_clock(op, &clock)) {
+        ord_buf_printf(out,
+                       " of %s: ", ord_history_node_name(history, op->node));
+        ord_clock_view_print(&clock, out);
+        return;
+    }
     if (op->key.kind != ORD_NIL) {
         ord_buf_char(out, ' ');
         ord_key_brief(&op->key, out);

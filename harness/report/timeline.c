@@ -184,6 +184,33 @@ static void out_faults(const struct ord_fault_result *faults, uint32_t count,
     ord_buf_char(out, ']');
 }
 
+/* [time, node, fault, text, is it off or fast?] */
+static void out_clocks(const struct ord_history *history, struct ord_buf *out)
+{
+    struct ord_buf text;
+
+    ord_buf_init(&text, SCRATCH_MAX);
+    ord_out_name(out, "clocks");
+    ord_buf_char(out, '[');
+    ORD_OPS (history, op) {
+        struct ord_clock_view clock;
+
+        if (!ord_op_clock(op, &clock))
+            continue;
+        ord_buf_clear(&text);
+        ord_clock_view_print(&clock, &text);
+        ord_out_next(out);
+        ord_buf_printf(out, "[%lld,%u,%u,", (long long)op->time_ns, op->node,
+                       clock.fault_id);
+        ord_buf_json(out, ord_buf_bytes(&text));
+        ord_buf_printf(out, ",%d]",
+                       clock.real_ns != 0 || clock.rate_ppm != 0 ||
+                           clock.strobe_ns != 0);
+    }
+    ord_buf_char(out, ']');
+    ord_buf_fini(&text);
+}
+
 /* [index, completion, process, node, type, begin, end, final, session, epoch,
  *  text, error] */
 static void out_op(const struct ord_history *history, int64_t index,
@@ -294,6 +321,7 @@ int ord_timeline_json(const struct ord_cell_result *cell,
     ord_out_uint(out, "total", calls);
     out_bins(history, end_ns, out);
     out_faults(faults, fault_count, out);
+    out_clocks(history, out);
     out_evidence(cell, out);
     out_ops(&choice, out);
     ord_buf_char(out, '}');

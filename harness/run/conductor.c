@@ -79,19 +79,16 @@ static void order(struct conductor *c, enum ord_order_kind kind, int64_t value)
 /* ---- what the nemesis does goes into the history --------------------------
  */
 
-static void record_nemesis(struct conductor *c, const char *fault,
-                           const char *what, const char *stage, uint32_t id,
-                           int64_t time_ns)
+static struct ord_value text_value(const char *text)
 {
-    const struct ord_value items[] = {
-        {.kind = ORD_TEXT,
-         .count = (uint32_t)strlen(stage),
-         .as = {.text = stage}},
-        ord_value_int(id),
-        {.kind = ORD_TEXT,
-         .count = (uint32_t)strlen(what),
-         .as = {.text = what}},
-    };
+    return (struct ord_value){.kind = ORD_TEXT,
+                              .count = (uint32_t)strlen(text),
+                              .as = {.text = text}};
+}
+
+static void record_event(struct conductor *c, const char *name, uint32_t node,
+                         struct ord_value value, int64_t time_ns)
+{
     struct ord_op op = {
         .time_ns = time_ns - c->facts->start_ns,
         .process = ORD_PROCESS_NEMESIS,
@@ -99,13 +96,47 @@ static void record_nemesis(struct conductor *c, const char *fault,
         .epoch = ORD_NONE,
         .position = ORD_NONE,
         .type = ORD_OP_INFO,
-        .name = fault,
-        .value = ord_value_list(items, sizeof items / sizeof *items),
+        .name = name,
+        .node = (uint16_t)node,
+        .value = value,
     };
     struct ord_err err = {0};
 
     if (ord_log_append(c->log, &op, ORD_NONE, ORD_NONE, &err) != ORD_OK)
         fail_infrastructure(c, &err);
+}
+
+static void record_nemesis(struct conductor *c, const char *fault,
+                           const char *what, const char *stage, uint32_t id,
+                           int64_t time_ns)
+{
+    const struct ord_value items[] = {
+        text_value(stage),
+        ord_value_int(id),
+        text_value(what),
+    };
+
+    record_event(c, fault, ORD_NODE_NONE,
+                 ord_value_list(items, sizeof items / sizeof *items), time_ns);
+}
+
+/* What ord_op_clock() reads (harness/report/opview.h). */
+static void record_clock(struct conductor *c, const struct ord_notice *notice)
+{
+    const struct ord_clock_state *clock = &notice->clock;
+    const struct ord_value items[] = {
+        text_value("offset"),
+        ord_value_int(notice->fault_id),
+        ord_value_int(clock->offset.real_ns),
+        ord_value_int(clock->offset.mono_ns),
+        ord_value_int(clock->rate_ppm),
+        ord_value_int(clock->strobe_ns),
+        ord_value_int(clock->strobe_period_ns),
+    };
+
+    record_event(c, "clock", notice->node,
+                 ord_value_list(items, sizeof items / sizeof *items),
+                 notice->time_ns);
 }
 
 static void take_notice(struct conductor *c, const struct ord_notice *notice)
@@ -144,6 +175,9 @@ static void take_notice(struct conductor *c, const struct ord_notice *notice)
         break;
     case ORD_NOTICE_NODE_ENDED:
         ord_facts_problem(c->facts, ORD_PROBLEM_LIVENESS, "%s", notice->text);
+        break;
+    case ORD_NOTICE_CLOCK:
+        record_clock(c, notice);
         break;
     case ORD_NOTICE_LOG_FULL:
         ord_facts_problem(c->facts, ORD_PROBLEM_NOTE, "%s", notice->text);

@@ -44,6 +44,7 @@ struct operator_state {
     int64_t deadline_ns; /* of STARTING and HEALING */
     int64_t step_ns;     /* when the engine wants to be called */
     bool is_quitting;
+    struct ord_clock_state clocks[ORD_NODES_MAX + 1]; /* as last told */
 };
 
 static uint64_t all_nodes(const struct operator_state *op)
@@ -268,6 +269,37 @@ static void wait_ready(struct operator_state *op)
 /* ---- faults ----------------------------------------------------------------
  */
 
+static bool is_changed(const struct ord_clock_state *before,
+                       const struct ord_clock_state *now)
+{
+    return llabs(now->offset.real_ns - before->offset.real_ns) >= ORD_MS ||
+           llabs(now->offset.mono_ns - before->offset.mono_ns) >= ORD_MS ||
+           now->rate_ppm != before->rate_ppm ||
+           now->strobe_ns != before->strobe_ns ||
+           now->strobe_period_ns != before->strobe_period_ns;
+}
+
+/* Tells of the clocks that are not as they were when last told of; at first,
+ * of all of them. */
+static void tell_clocks(struct operator_state *op, uint32_t fault_id,
+                        bool is_first)
+{
+    for (uint32_t i = 1; i <= op->config->cell->node_count; i++) {
+        const struct ord_clock *clock = ord_node_clock(op->config->cluster, i);
+        struct ord_notice notice = {
+            .kind = ORD_NOTICE_CLOCK, .fault_id = fault_id, .node = i};
+
+        if (clock == NULL)
+            continue;
+        notice.clock = ord_clock_state(clock);
+        notice.time_ns = ord_now_ns();
+        if (!is_first && !is_changed(&op->clocks[i], &notice.clock))
+            continue;
+        op->clocks[i] = notice.clock;
+        send_notice(op, &notice);
+    }
+}
+
 static void on_fault(void *ctx, const struct ord_nemesis_event *event)
 {
     static const enum ord_notice_kind kinds[] = {
@@ -289,6 +321,8 @@ static void on_fault(void *ctx, const struct ord_nemesis_event *event)
     put_text(notice.text, sizeof notice.text,
              event->error != NULL ? event->error : event->evidence);
     send_notice(ctx, &notice);
+    if (event->kind != ORD_FAULT_NOT_BEGUN)
+        tell_clocks(ctx, event->fault->id, false);
 }
 
 static uint32_t primary_now(const struct ord_ask_nodes *ask, uint32_t count)
@@ -324,6 +358,7 @@ static void begin_main(struct operator_state *op, int64_t begin_ns)
     struct ord_err err = {0};
 
     op->state = STATE_MAIN;
+    tell_clocks(op, 0, true);
     ord_nemesis_start(op->engine, begin_ns);
     op->step_ns = begin_ns;
     if (ord_watch_is_needed(op->config->cell) &&
@@ -367,6 +402,7 @@ static void begin_heal(struct operator_state *op)
         fail_phase(op, true, err.text);
         return;
     }
+    tell_clocks(op, 0, false);
     ord_ask_reset(&op->ready);
     ord_ask_reset(&op->settled);
     op->state = STATE_HEALING;

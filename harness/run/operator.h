@@ -7,6 +7,7 @@
 #ifndef ORD_RUN_OPERATOR_H
 #define ORD_RUN_OPERATOR_H
 
+#include "harness/clock/clock.h"
 #include "harness/control/cluster.h"
 #include "harness/run/campaign.h"
 
@@ -36,6 +37,7 @@ enum ord_notice_kind {
     ORD_NOTICE_NODE_ENDED,  /* by itself: no fault wanted it down */
     ORD_NOTICE_NODE_FALLEN, /* because of a fault; it will be started again */
     ORD_NOTICE_LOG_FULL,
+    ORD_NOTICE_CLOCK, /* how far off node's clock is, since fault_id */
 };
 
 struct ord_notice {
@@ -46,6 +48,7 @@ struct ord_notice {
     uint32_t node;
     int64_t begin_ns; /* CLOCK_MONOTONIC */
     int64_t time_ns;
+    struct ord_clock_state clock;
     char fault[32];
     char what[160];
     char text[700];

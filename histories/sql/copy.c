@@ -17,6 +17,7 @@ static const char *const statements[] = {
     "begin",
     "create table file.ops as select * from temp.o",
     "create table file.events as select * from temp.e",
+    "create table file.clocks as select * from temp.c",
     "create unique index file.ops_idx on ops(idx)",
     "create unique index file.events_idx on events(idx)",
     "commit",
@@ -49,6 +50,8 @@ static int attach_file(sqlite3 *db, const char *path, struct ord_err *err)
         rc = run(db, "create temp view o as select * from ops", err);
     if (rc == ORD_OK)
         rc = run(db, "create temp view e as select * from events", err);
+    if (rc == ORD_OK)
+        rc = run(db, "create temp view c as select * from clocks", err);
     return rc;
 }
 

@@ -14,6 +14,10 @@
  *     idx pair time_ns process session device node epoch position
  *     type f key value error final
  *
+ * clocks: one row per look of the nemesis at a node's clock, out of events
+ *     idx time_ns node fault real_ns mono_ns rate_ppm strobe_ns
+ *     strobe_period_ns  see histories/FORMAT.md, "The nemesis"
+ *
  * Numbers are INTEGER, nil is NULL, truth is 1 or 0, a list is JSON text (so
  * json_each() takes it apart).  Conditions on idx are used to skip rows.
  */
@@ -24,7 +28,7 @@
 
 struct sqlite3;
 
-/* Both tables into the connection; the history is borrowed until the
+/* All tables into the connection; the history is borrowed until the
  * connection is closed.  ORD_ENOMEM. */
 int ord_sql_attach(struct sqlite3 *db, const struct ord_history *history,
                    struct ord_err *err);
@@ -51,7 +55,7 @@ int ord_sql_query(const struct ord_history *history, const char *sql,
                   enum ord_sql_form form, int64_t memory_max, int fd,
                   struct ord_err *err);
 
-/* Both tables as ordinary ones into a new database file, whole or not at all.
+/* All of them as ordinary ones into a new database file, whole or not at all.
  * ORD_EUSAGE: the file exists. */
 int ord_sql_copy(const struct ord_history *history, const char *path,
                  struct ord_err *err);

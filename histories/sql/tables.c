@@ -424,6 +424,18 @@ static const sqlite3_module module = {
     .xRowid = cursor_rowid,
 };
 
+/* What the nemesis says of clocks (histories/FORMAT.md, "The nemesis"). */
+static const char clocks_view[] =
+    "create temp view clocks as select idx, time_ns, node, "
+    "json_extract(value, '$[1]') as fault, "
+    "json_extract(value, '$[2]') as real_ns, "
+    "json_extract(value, '$[3]') as mono_ns, "
+    "json_extract(value, '$[4]') as rate_ppm, "
+    "json_extract(value, '$[5]') as strobe_ns, "
+    "json_extract(value, '$[6]') as strobe_period_ns "
+    "from events where process = -1 and f = 'clock' and "
+    "value like '[\"offset\",%'";
+
 int ord_sql_attach(struct sqlite3 *db, const struct ord_history *history,
                    struct ord_err *err)
 {
@@ -441,5 +453,8 @@ int ord_sql_attach(struct sqlite3 *db, const struct ord_history *history,
             return ord_fail(err, ORD_ENOMEM, "table %s: %s", names[i],
                             sqlite3_errmsg(db));
     }
+    if (sqlite3_exec(db, clocks_view, NULL, NULL, NULL) != SQLITE_OK)
+        return ord_fail(err, ORD_ENOMEM, "table clocks: %s",
+                        sqlite3_errmsg(db));
     return ORD_OK;
 }

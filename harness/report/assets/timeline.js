@@ -1,8 +1,8 @@
 /* timeline.js -- the run, drawn: rows are nodes or processes, bars are
  * operations, bands are faults, red is what proves the verdict.
  *
- * #data holds { nodes, end_ns, total, bin_ns, bins, faults, evidence, ops };
- * an op is [index, completion, process, node, type, begin, end, final,
+ * #data holds { nodes, end_ns, total, bin_ns, bins, faults, clocks, evidence,
+ * ops }; a clock is [time, node, fault, how far off, is it off]; an op is [index, completion, process, node, type, begin, end, final,
  * session, epoch, text, error]; type 1 ok, 2 fail, 3 info; end -1: never. */
 (function () {
   'use strict';
@@ -209,6 +209,24 @@
       hits.push({ x: x, y: f.lane * 20, w: Math.max(r - x, 2), h: 16, f: f });
     });
   }
+  function drawClocks(c) {
+    var g = c.g;
+    if (group !== 'node') return;
+    rows.forEach(function (row) {
+      var own = D.clocks.filter(function (k) { return k[1] === row.key; });
+      own.forEach(function (k, i) {
+        var x = Math.max(GUTTER, xOf(k[0], c.w)), y = row.y - 11;
+        var r = Math.min(c.w - 8, xOf(i + 1 < own.length ? own[i + 1][0] : END,
+          c.w));
+        if (r <= GUTTER || x >= c.w - 8 || (!k[4] && i === 0)) return;
+        g.fillStyle = colors.fault;
+        g.fillRect(x, y, 2, 10);
+        if (k[4]) g.fillRect(x, y + 8, Math.max(r - x, 2), 2);
+        g.fillText(clip(g, 'clock ' + k[3], r - x - 8), x + 5, y + 2);
+        hits.push({ x: x, y: y - 3, w: Math.max(r - x, 4), h: 12, k: k });
+      });
+    });
+  }
   function drawOps(c, laneHeight) {
     var g = c.g, set = new Set(proof);
     function one(o, isProof) {
@@ -321,7 +339,7 @@
     var laneHeight = group === 'node'
       ? Math.max(6, Math.min(16, Math.floor(520 / Math.max(total, 1))))
       : Math.max(10, Math.min(22, Math.floor(620 / Math.max(total, 1))));
-    var gap = group === 'node' ? ROW_GAP + 8 : 4, y = top + gap / 2;
+    var gap = group === 'node' ? ROW_GAP + 8 + (D.clocks.length ? 8 : 0) : 4, y = top + gap / 2;
     rows.forEach(function (row) {
       row.y = y;
       row.h = Math.max(row.lanes * laneHeight - 3, group === 'node' ? 26 : 8);
@@ -333,6 +351,7 @@
     drawRows(c);
     axis(c, top - 6);
     drawFaults(c, c.h - AXIS);
+    drawClocks(c);
     drawOps(c, laneHeight);
     drawProof(c, top - 4, c.h - AXIS);
     drawOverview();
@@ -379,10 +398,19 @@
 
   /* ---- hands ---- */
   function describe(hit) {
+    if (hit.k)
+      return 'clock of ' + (D.nodes[hit.k[1] - 1] || 'n' + hit.k[1]) + ': ' +
+        hit.k[3] + (hit.k[2] ? ' (fault #' + hit.k[2] + ')' : '') + '\n' +
+        seconds(hit.k[0], 1e6);
     if (hit.f) {
       return hit.f.fault + ' #' + hit.f.id + ': ' + hit.f.what + '\n' +
         seconds(hit.f.begin, 1e6) + ' to ' + seconds(hit.f.end, 1e6) +
-        (hit.f.held ? '' : '\ndid not take hold');
+        (hit.f.held ? '' : '\ndid not take hold') +
+        D.clocks.filter(function (k) {
+          return k[2] === hit.f.id && k[0] < hit.f.end && k[4];
+        }).map(function (k) {
+          return '\nclock of ' + (D.nodes[k[1] - 1] || 'n' + k[1]) + ': ' + k[3];
+        }).join('');
     }
     var o = hit.o, when = seconds(o.b, 1e6);
     when += o.e >= 0

@@ -12,7 +12,9 @@ static const char story[] =
     "0 inv write k1 5 @1 n1 u7; 1 inv read k1 @2 n2; 0 ok write k1 5 @4 n1 e3;"
     "1 ok read k1 5 @5 n2; 2 inv write k2 6 @6; 2 info write k2 6 @9;"
     "3 inv read k2 @9; 3 ok read k2 nil @10; 4 inv add k3 [1 [2 \"x\"]] @11;"
-    "5 inv write k1 7 @12; 5 fail write k1 7 @13 final";
+    "5 inv write k1 7 @12; 5 fail write k1 7 @13 final;"
+    "nemesis info clock [\"begin\" 4 \"jump n2\"] @14;"
+    "nemesis info clock [\"offset\" 4 -30000000000 0 100 0 0] @15 n2";
 
 static char *query(const char *sql, enum ord_sql_form form, struct ord_err *err)
 {
@@ -57,10 +59,14 @@ ParameterizedTestParameters(sql, tsv)
          "value\n1\n[2,\"x\"]\n"},
         {"select node, epoch, session, key from ops where idx = 0",
          "node\tepoch\tsession\tkey\nn1\t3\t7\t1\n"},
-        {"select count(*) from events", "count(*)\n11\n"},
+        {"select count(*) from events", "count(*)\n13\n"},
         {"select count(*) from events where idx > 3 and idx <= 5",
          "count(*)\n2\n"},
         {"select count(*) from events where idx < 0", "count(*)\n0\n"},
+        {"select * from clocks",
+         "idx\ttime_ns\tnode\tfault\treal_ns\tmono_ns\trate_ppm\tstrobe_ns"
+         "\tstrobe_period_ns\n12\t15000000\tn2\t4\t-30000000000\t0\t100\t0"
+         "\t0\n"},
         {"select count(*) from ops where idx = 1.0", "count(*)\n1\n"},
         {"select count(*) from ops where idx > 'a'", "count(*)\n0\n"},
         {"select idx from ops order by idx desc limit 1", "idx\n9\n"},
@@ -170,7 +176,8 @@ Test(sql, copy_is_a_database_of_its_own)
     unlink(path);
     cr_expect_eq(ord_sql_copy(history, path, &err), ORD_OK, "%s", err.text);
     cr_expect_eq(count_of(path, "select count(*) from ops"), 6);
-    cr_expect_eq(count_of(path, "select count(*) from events"), 11);
+    cr_expect_eq(count_of(path, "select count(*) from events"), 13);
+    cr_expect_eq(count_of(path, "select count(*) from clocks"), 1);
     cr_expect_eq(count_of(path, "select value from ops where idx = 1"), 5);
     unlink(path);
     cr_expect_neq(ord_sql_copy(history, "/nonexistent/x.db", &err), ORD_OK);
