@@ -55,6 +55,11 @@ class Campaigns(Case):
     def test_every_fault(self):
         self.run_campaign("ci/campaigns/faults.yaml")
 
+    def test_process_faults(self):
+        for cell in self.run_campaign("ci/campaigns/process.yaml",
+                                      "*" if LONG else "stop-l*")["cells"]:
+            self.assertEqual(cell["verdict"], "pass", cell)
+
     @unittest.skipUnless(LONG, "a minute and a half: ORD_LONG=1")
     def test_every_packet_fault(self):
         for cell in self.run_campaign("ci/campaigns/packets.yaml")["cells"]:
