@@ -31,6 +31,91 @@ cells:
 """
 
 
+NODE = """#!/bin/sh
+# A node with daemons that left its process group, and one that will not end.
+(setsid sh "$1/daemon.sh" "$1" &)
+trap '' TERM
+while :; do date > /dev/null; sleep 0.01; done
+"""
+
+DAEMON = """#!/bin/sh
+trap '' TERM
+(setsid sh -c 'while :; do :; done' "$1" &)
+while :; do sleep 1; done
+"""
+
+IN_FORCE = (
+    "{fault: process, kind: stop, within: 50s, who: all, at: 100ms}",
+    "{fault: process, kind: storm, who: all, times: 100, interval: 50ms, "
+    "at: 100ms}",
+    "{fault: process, kind: throttle, who: all, share: 1%, period: 5s, "
+    "at: 100ms}",
+    "{fault: process, kind: limit, who: all, descriptors: 8, memory: 1MiB, "
+    "file_size: 1B, at: 100ms}",
+    "{fault: kill, who: that node, on: {log: '[0-9]', cooldown: 5ms}, "
+    "for: 10ms}",
+)
+
+
+class DeathInFault(Case):
+    """Nodes with daemons, killed with the controller while a fault of
+    processes is in force: nobody stays, stopped or not."""
+
+    def start(self, folder, fault):
+        os.makedirs(folder)
+        for name, text in (("node.sh", NODE), ("daemon.sh", DAEMON)):
+            with open(os.path.join(folder, name), "w", encoding="utf-8") as f:
+                f.write(text)
+        with open(os.path.join(folder, "target.yaml"), "w",
+                  encoding="utf-8") as f:
+            f.write("ordeal: 1\nname: daemons\nnode:\n"
+                    '  start: ["sh", "{target}/node.sh", "{target}"]\n'
+                    'client: ["{bin}/ordeal-null-client"]\n'
+                    "workloads: [set]\n")
+        campaign = self.campaign(
+            f"ordeal: 1\nname: t\ncells:\n  - id: c\n    target: {folder}\n"
+            "    nodes: 2\n    clients: 1\n    rate: 20\n    time: 60s\n"
+            "    workload: set\n    checkers: [stats]\n"
+            f"    nemesis: [{fault}]\n", os.path.basename(folder) + ".yaml")
+        return subprocess.Popen(
+            [ORDEAL, "run", campaign, "--out", os.path.join(folder, "out")],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, start_new_session=True)
+
+    def await_fault(self, folder):
+        ledger = os.path.join(folder, "out", "c-s1", "ledger.jsonl")
+        log = os.path.join(folder, "out", "c-s1", "nodes", "n1.log")
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            time.sleep(0.05)
+            if os.path.exists(log):  # for the fault that waits for a line
+                with open(log, "a", encoding="utf-8") as file:
+                    file.write("line 1\n")
+            if not os.path.exists(ledger):
+                continue
+            with open(ledger, encoding="utf-8") as file:
+                if '"event":"injected"' in file.read():
+                    return
+        self.fail("the fault was never injected")
+
+    def test_each(self):
+        before = (interfaces(), mounts())
+        for number, fault in enumerate(IN_FORCE):
+            with self.subTest(fault=fault):
+                folder = self.path(f"daemons{number}")
+                run = self.start(folder, fault)
+                self.await_fault(folder)
+                time.sleep(0.3)
+                self.assertNotEqual(processes_with(folder), [])
+                run.send_signal(signal.SIGKILL)
+                run.wait()
+                deadline = time.monotonic() + 2
+                while processes_with(folder) and time.monotonic() < deadline:
+                    time.sleep(0.02)
+                self.assertEqual(processes_with(folder), [])
+                self.assertEqual((interfaces(), mounts()), before)
+
+
 class Death(Case):
     def start(self, number):
         here = os.path.dirname(os.path.abspath(__file__))

@@ -423,6 +423,34 @@ Test(engine, a_line_that_is_not_ours_is_an_error_with_its_number)
                        err.text);
 }
 
+Test(engine, a_fault_takes_its_steps_and_those_before_its_end)
+{
+    const char *texts[] = {"process kind=storm times=3 who=n1 at=100 for=300",
+                           "kill who=n2 at=150 for=100"};
+
+    given(texts, 2, 1);
+    pass(150);
+    cr_expect_str_eq(said(), "kill n1; start n1; kill n2; ");
+    pass(299);
+    cr_expect_str_eq(said(), "kill n1; start n1; start n2; ");
+    pass(1000);
+    cr_expect_str_eq(said(), "kill n1; start n1; ");
+    cr_expect_not_null(strstr(ord_buf_str(&events), "400 ended process"), "%s",
+                       ord_buf_str(&events));
+}
+
+Test(engine, a_storm_starts_nobody_whom_another_fault_wants_down)
+{
+    const char *texts[] = {"process kind=storm times=4 who=n1 at=100 for=400",
+                           "kill who=n1,n2 at=150 for=200"};
+
+    given(texts, 2, 1);
+    pass(340);
+    cr_expect_str_eq(said(), "kill n1; start n1; kill n1 n2; ");
+    pass(1000);
+    cr_expect_str_eq(said(), "start n1; start n2; kill n1; start n1; ");
+}
+
 Test(engine, a_line_in_a_log_strikes_once_at_who_wrote_it)
 {
     const char *texts[] = {"kill who=that-node on=log:boom wait=10 for=20"};

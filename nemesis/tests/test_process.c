@@ -347,6 +347,36 @@ static const struct program script = {
     .processes_min = 3,
 };
 
+/* What the ledger holds is enough: nobody remembers what was laid on whom. */
+static int heal_from_memory_of_nothing(struct bench *bench)
+{
+    static const char *const texts[] = {
+        "process kind=throttle share=1% period=10s",
+        "process kind=limit descriptors=64", "process kind=stop within=50s"};
+    const struct ord_nemesis_ops *ops = ord_nemesis_find("process");
+    struct ord_survey survey;
+    struct limits limits;
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct ord_fault_state state = {.arena = &bench->arena};
+
+        CHECK(begin(bench, texts[i]) == 0);
+        state.fault = bench->state.fault;
+        ord_nemesis_env_init(&bench->env, 1);
+        bench->env.cluster = bench->trial->cluster;
+        bench->env.start_node = start_node;
+        bench->env.ctx = bench;
+        CHECK(ops->heal(&bench->env, &state, &bench->trial->err) == ORD_OK);
+        CHECK(ord_node_survey(bench->trial->cluster, 1, &survey,
+                              &bench->trial->err) == ORD_OK);
+        CHECK(survey.stops == 0 && survey.process_count > 0);
+        read_limits(bench, &limits);
+        CHECK(count_soft(&limits, FEW) == 0);
+        CHECK(!ord_node_is_stopping(bench->trial->cluster, 1));
+    }
+    return 0;
+}
+
 /* A file that may not grow ends who writes to it. */
 static int fill_file(struct bench *bench)
 {
@@ -362,6 +392,8 @@ static int fill_file(struct bench *bench)
     CHECK(end(bench) == 0);
     CHECK(says(bench, "ended by signal 25"));
     CHECK(ord_node_state(bench->trial->cluster, 1).phase == ORD_NODE_RUNNING);
+    if (heal_from_memory_of_nothing(bench) != 0)
+        return 1;
     /* Who does not listen is killed when its time is over. */
     CHECK(ord_node_kill(bench->trial->cluster, 1, err) == ORD_OK);
     bench->program = &(const struct program){

@@ -1,5 +1,6 @@
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -72,12 +73,26 @@ Test(target, everything_said_is_read)
     cr_expect_str_eq(t->env[0], "A=b");
     cr_expect_str_eq(t->env[1], "C=");
     cr_expect_null(t->env[2]);
+    cr_expect_eq(t->stop_signal, SIGINT);
+    cr_expect_null(t->stop_argv);
     cr_expect_eq(t->ready_within_ns, 3 * ORD_S);
     cr_assert_eq(t->setting_count, 1);
     cr_expect(t->settings[0].is_for_client);
     cr_expect_str_eq(t->settings[0].values[1], "2");
     cr_expect_eq(ord_target_setting(t, "s"), &t->settings[0]);
     cr_expect_null(ord_target_setting(t, "S"));
+}
+
+Test(target, a_node_may_be_stopped_by_a_command)
+{
+    const struct ord_target *t =
+        load(HEAD "node: {start: [db], stop: [ctl, '{ip}', halt]}\n");
+
+    cr_assert_not_null(t, "%s", scratch.err.text);
+    cr_expect_str_eq(t->stop_argv[1], "{ip}");
+    t = load(HEAD "node: {start: [db], stop: SIGQUIT}\n");
+    cr_assert_not_null(t, "%s", scratch.err.text);
+    cr_expect_eq(t->stop_signal, SIGQUIT);
 }
 
 struct bad {
@@ -103,6 +118,8 @@ ParameterizedTestParameters(target, bad_files)
          ":5: target x: '{data}'"},
         {HEAD "node: {start: [db, '{peers}'], peer: '{peers}'}\n",
          ":5: target x: '{peers}'"},
+        {HEAD "node: {start: [db], stop: SLOW}\n", ":5: stop: expected a sig"},
+        {HEAD "node: {start: [db], stop: [halt, '{when}']}\n", "'{when}'"},
         {HEAD "node: {start: ['']}\n", ":5: the program's name is empty"},
     };
     return cr_make_param_array(struct bad, rows, sizeof rows / sizeof *rows);
