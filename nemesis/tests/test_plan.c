@@ -554,3 +554,32 @@ Test(plan, cut_or_damaged_json_is_refused_and_never_crashes)
     }
     ord_buf_fini(&text);
 }
+
+Test(plan, parameters_of_process_belong_to_their_kinds)
+{
+    static const struct {
+        const char *text;
+        const char *words;
+    } rows[] = {
+        {"process kind=nap", "expected one of: stop storm throttle limit"},
+        {"process within=0ms", "within: 0ms: expected 1ms to 60s"},
+        {"process times=4", "times: expected only with kind: storm"},
+        {"process kind=storm times=0 for=9", "expected 1 to 100"},
+        {"process kind=storm", "there is no `for`"},
+        {"process kind=storm interval=50ms times=4 for=100", "do not fit"},
+        {"process kind=throttle share=100%", "expected 1% to 99%"},
+        {"process kind=throttle period=11s", "expected 1ms to 10s"},
+        {"process kind=limit", "one of descriptors, file_size"},
+        {"process kind=limit descriptors=-1", "expected 0 to 1048576"},
+        {"process kind=limit memory=much", "memory: much"},
+        {"process share=5%", "share: expected only with kind: throttle"},
+        {"kill who=that-node", "that has a node: log, op or"},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *got = plan_error(&arena, rows[i].text, 3);
+
+        cr_expect_not_null(strstr(got, rows[i].words), "%s: %s", rows[i].text,
+                           got);
+    }
+}
