@@ -276,7 +276,10 @@ int ord_env_reset(struct ord_nemesis_env *env, struct ord_err *err)
     finish_stops(env, &first, err);
     reset_disks(env);
     frozen = actions->paused(env);
-    if (frozen != 0)
+    if (env->cluster != NULL && env->nodes == NULL)
+        note(ord_nodes_wake(env->cluster, ord_all_nodes(env->node_count), &one),
+             &one, &first, err);
+    else if (frozen != 0)
         note(actions->resume(env, frozen, &one), &one, &first, err);
     note(start_all(env, ord_all_nodes(env->node_count), &one), &one, &first,
          err);

@@ -155,6 +155,17 @@ int ord_nodes_resume(struct ord_cluster *cluster, uint64_t nodes,
     return freeze(cluster, nodes, false, err);
 }
 
+int ord_nodes_wake(struct ord_cluster *cluster, uint64_t nodes,
+                   struct ord_err *err)
+{
+    int rc = freeze(cluster, nodes, false, err);
+
+    nodes &= ord_nodes_in(cluster, ORD_NODE_RUNNING);
+    if (rc != ORD_OK || nodes == 0)
+        return rc;
+    return cluster->ops->freeze(cluster, nodes, false, err);
+}
+
 bool ord_nodes_all_stopped(struct ord_cluster *cluster, uint64_t nodes)
 {
     if (nodes == 0 || (nodes & ~ord_nodes_in(cluster, ORD_NODE_PAUSED)) != 0)

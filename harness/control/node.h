@@ -71,6 +71,10 @@ int ord_nodes_pause(struct ord_cluster *cluster, uint64_t nodes,
  * stops early: the first error is returned. */
 int ord_nodes_resume(struct ord_cluster *cluster, uint64_t nodes,
                      struct ord_err *err);
+/* SIGCONT to every process of the nodes that are not paused, too: for those
+ * that have stopped themselves, or each other. */
+int ord_nodes_wake(struct ord_cluster *cluster, uint64_t nodes,
+                   struct ord_err *err);
 /* Are these nodes alive with every thread stopped right now?  Asks the
  * kernel, not our notes. */
 bool ord_nodes_all_stopped(struct ord_cluster *cluster, uint64_t nodes);

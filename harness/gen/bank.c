@@ -88,7 +88,7 @@ static int bank_build(const struct ord_workload_in *in,
 }
 
 static const struct ord_workload_kind bank_kinds[] = {
-    {"read", "read_share", "0", false},
+    {"read", "read_share", "0", ORD_KIND_READ},
     {0},
 };
 

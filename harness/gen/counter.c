@@ -64,7 +64,7 @@ static int counter_build(const struct ord_workload_in *in,
 }
 
 static const struct ord_workload_kind counter_kinds[] = {
-    {"read", "read_share", "0", false},
+    {"read", "read_share", "0", ORD_KIND_READ},
     {0},
 };
 

@@ -24,7 +24,7 @@ static int list_build(const struct ord_workload_in *in,
 }
 
 static const struct ord_workload_kind list_kinds[] = {
-    {"read", "read_share", "0", false},
+    {"read", "read_share", "0", ORD_KIND_READ},
     {0},
 };
 

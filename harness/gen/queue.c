@@ -82,7 +82,7 @@ static int queue_build(const struct ord_workload_in *in,
 }
 
 static const struct ord_workload_kind queue_kinds[] = {
-    {"dequeue", "dequeue_share", "0", false},
+    {"dequeue", "dequeue_share", "0", ORD_KIND_OTHER},
     {0},
 };
 

@@ -221,9 +221,9 @@ static int register_build(const struct ord_workload_in *in,
 }
 
 static const struct ord_workload_kind register_kinds[] = {
-    {"read", "read", "0", false},
-    {"write", "write", "0", true},
-    {"cas", "cas", "0", true},
+    {"read", "read", "0", ORD_KIND_READ},
+    {"write", "write", "0", ORD_KIND_CHANGE},
+    {"cas", "cas", "0", ORD_KIND_CHANGE},
     {0},
 };
 

@@ -23,7 +23,7 @@ static int set_build(const struct ord_workload_in *in, struct ord_workload *out,
 }
 
 static const struct ord_workload_kind set_kinds[] = {
-    {"read", "read_share", "0", false},
+    {"read", "read_share", "0", ORD_KIND_READ},
     {0},
 };
 

@@ -38,14 +38,19 @@ struct ord_workload {
     const char *checkers[ORD_WORKLOAD_CHECKERS_MAX]; /* NULL at the end */
 };
 
+enum ord_kind_role {
+    ORD_KIND_OTHER,
+    ORD_KIND_READ,   /* stays in where a checker judges reads */
+    ORD_KIND_CHANGE, /* of those, one stays in */
+};
+
 /* A kind of operation that swarm mode may leave out, and the parameter that
  * does it. */
 struct ord_workload_kind {
     const char *name;  /* "cas" */
     const char *param; /* "cas" */
     const char *none;  /* "0" */
-    bool is_change;    /* of those that change something, one stays in, unless
-                          there are others that cannot be left out */
+    enum ord_kind_role role;
 };
 
 struct ord_workload_ops {

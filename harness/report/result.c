@@ -218,12 +218,33 @@ deviation(struct judge *judge, enum ord_cell_verdict level, const char *format,
     ord_buf_text(&judge->text, text);
 }
 
+static uint32_t count_problems(const struct ord_cell_result *cell,
+                               enum ord_problem_kind kind)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < cell->problem_count; i++)
+        count += cell->problems[i].kind == kind;
+    return count;
+}
+
+bool ord_is_stuck_as_expected(const struct ord_cell_result *cell)
+{
+    return cell->liveness != ORD_EXPECT_PASS &&
+           count_problems(cell, ORD_PROBLEM_LIVENESS) > 0;
+}
+
 static void judge_check(struct judge *judge,
                         const struct ord_check_result *check)
 {
     const char *why = check->verdict.why;
 
     if (ord_check_result_is_expected(check))
+        return;
+    /* Who does not answer leaves checkers without an answer. */
+    if (check->verdict.outcome == ORD_UNKNOWN &&
+        check->expected == ORD_EXPECT_PASS &&
+        ord_is_stuck_as_expected(judge->cell))
         return;
     switch (check->verdict.outcome) {
     case ORD_INVALID:
@@ -289,11 +310,16 @@ static void judge_level(struct judge *judge, enum ord_cell_verdict level)
     for (uint32_t i = 0; i < cell->problem_count; i++) {
         const struct ord_problem *problem = &cell->problems[i];
 
-        if (problem->kind == ORD_PROBLEM_LIVENESS)
+        if (problem->kind == ORD_PROBLEM_LIVENESS &&
+            cell->liveness == ORD_EXPECT_PASS)
             deviation(judge, ORD_CELL_LIVENESS, "%s", problem->what);
         if (problem->kind == ORD_PROBLEM_INFRASTRUCTURE)
             deviation(judge, ORD_CELL_INFRASTRUCTURE, "%s", problem->what);
     }
+    if (cell->liveness == ORD_EXPECT_VIOLATION &&
+        count_problems(cell, ORD_PROBLEM_LIVENESS) == 0)
+        deviation(judge, ORD_CELL_UNEXPECTED_PASS,
+                  "it went on and recovered, though liveness was not expected");
     for (uint32_t i = 0; i < cell->check_count; i++)
         judge_check(judge, &cell->checks[i]);
     judge_emptiness(judge);
@@ -329,6 +355,12 @@ static void say_pass(struct ord_buf *text, const struct ord_cell_result *cell)
 {
     uint32_t passed = 0;
 
+    for (uint32_t i = 0; i < cell->problem_count; i++) {
+        if (cell->problems[i].kind == ORD_PROBLEM_LIVENESS &&
+            text->size + DEVIATION_SIZE < ORD_REASON_SIZE)
+            ord_buf_printf(text, "as expected, liveness: %s; ",
+                           cell->problems[i].what);
+    }
     for (uint32_t i = 0; i < cell->check_count; i++) {
         const struct ord_check_result *check = &cell->checks[i];
 

@@ -128,6 +128,7 @@ struct ord_cell_result {
 
     const struct ord_check_result *checks;
     uint32_t check_count;
+    enum ord_expected liveness;            /* of the problems of that kind */
     const struct ord_fault_result *faults; /* that began, or should have */
     uint32_t fault_count;
     uint32_t faults_planned; /* 0: none was asked for */
@@ -159,11 +160,14 @@ struct ord_campaign_result {
 /* Sets verdict and reason from all the rest.  Every deviation is in the
  * reason, the worst first; beyond ORD_REASON_SIZE it says how many more.
  *   a check differs from what was expected: violation, unexpected pass, unknown
- *   a problem: its kind
+ *   a problem: its kind, but liveness may be expected; then its absence is an
+ *   unexpected pass, and a check that could not decide is what comes of it
  *   faults were planned and none held, or no operation met one that held;
  *   no operation ok; no check: vacuous
  *   skipped != NULL: skipped, whatever else there is */
 void ord_cell_judge(struct ord_cell_result *cell);
+/* Liveness was not expected (or did not matter), and was not there. */
+bool ord_is_stuck_as_expected(const struct ord_cell_result *cell);
 /* The worst of the cells; no cell at all is vacuous. */
 void ord_campaign_judge(struct ord_campaign_result *campaign);
 uint32_t ord_faults_held(const struct ord_cell_result *cell);

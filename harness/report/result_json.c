@@ -327,6 +327,7 @@ void ord_cell_to_json(const struct ord_cell_result *cell, struct ord_buf *out)
     if (cell->skipped != NULL)
         ord_out_text(out, "skipped", cell->skipped);
     out_checks(out, cell);
+    ord_out_text(out, "expected_liveness", ord_expected_name(cell->liveness));
     out_faults(out, cell);
     out_exposure(out, cell);
     out_phases(out, &cell->phases);

@@ -413,6 +413,7 @@ static void get_cell(struct reader *in, const json_t *from,
     const json_t *ops = json_object_get(from, "operations");
     const json_t *files = json_object_get(from, "files");
     const char *reason = json_string_value(json_object_get(from, "reason"));
+    const char *liveness = get_text(in, from, "expected_liveness");
 
     out->cell = get_text(in, from, "cell");
     out->campaign = get_text(in, from, "campaign");
@@ -433,6 +434,9 @@ static void get_cell(struct reader *in, const json_t *from,
         .fail = get_uint(in, ops, "fail"),
         .info = get_uint(in, ops, "info"),
     };
+    if (liveness != NULL &&
+        !ord_expected_parse(ord_bytes_of(liveness), &out->liveness))
+        bad(in, "expected_liveness", "pass, violation or any");
     get_settings(in, from, out);
     get_checks(in, from, out);
     get_faults(in, from, out);

@@ -136,12 +136,28 @@ static void say_tally(struct ord_buf *out, const char *name,
     }
 }
 
+static void say_stuck(const struct group *group, struct ord_buf *out)
+{
+    uint32_t stuck = 0;
+
+    for (uint32_t i = 0; i < group->count; i++)
+        stuck += ord_is_stuck_as_expected(member(group, i));
+    if (stuck == 0)
+        return;
+    ord_buf_text(out, "liveness: ");
+    say_times(out, stuck, group->count);
+    ord_buf_text(out, member(group, 0)->liveness == ORD_EXPECT_ANY
+                          ? "not there (allowed)"
+                          : "not there (expected)");
+}
+
 static void say_found(const struct group *group, struct ord_buf *out)
 {
     const struct ord_cell_result *cell = member(group, 0);
     size_t start = out->size;
 
     ORD_ASSERT(start == 0);
+    say_stuck(group, out);
     for (uint32_t i = 0; i < cell->check_count; i++) {
         struct tally tally = tally_of(group, cell->checks[i].name);
         bool is_first = true;
@@ -371,6 +387,12 @@ static void print_sentences(const struct group *group, uint32_t indent,
     for (uint32_t i = 0; i < group->count; i++) {
         const struct ord_cell_result *cell = member(group, i);
 
+        for (uint32_t k = 0; k < cell->problem_count && i == 0; k++) {
+            if (cell->problems[k].kind == ORD_PROBLEM_LIVENESS &&
+                ord_is_stuck_as_expected(cell))
+                print_sentence(cell, "liveness", cell->problems[k].what, indent,
+                               term, out);
+        }
         for (uint32_t k = 0; k < cell->check_count; k++) {
             const struct ord_check_result *check = &cell->checks[k];
 

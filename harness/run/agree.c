@@ -18,6 +18,8 @@ struct ord_agree {
     bool is_ordered;
     bool is_begun;  /* something came */
     bool is_broken; /* a read failed, or two differ */
+    uint32_t read_count;
+    uint32_t failed_count;
 };
 
 struct ord_agree *ord_agree_new(bool is_ordered)
@@ -41,6 +43,8 @@ void ord_agree_clear(struct ord_agree *agree)
     agree->used = 0;
     agree->is_begun = false;
     agree->is_broken = false;
+    agree->read_count = 0;
+    agree->failed_count = 0;
 }
 
 static uint64_t hash_value(const struct ord_value *value, bool is_ordered)
@@ -63,7 +67,9 @@ void ord_agree_add(struct ord_agree *agree, const struct ord_op *op)
     agree->is_begun = true;
     if (op->f != ORD_F_READ)
         return;
+    agree->read_count++;
     if (op->type != ORD_OP_OK) {
+        agree->failed_count++;
         agree->is_broken = true;
         return;
     }
@@ -87,4 +93,14 @@ void ord_agree_add(struct ord_agree *agree, const struct ord_op *op)
 bool ord_agree_is_reached(const struct ord_agree *agree)
 {
     return !agree->is_broken && agree->is_begun;
+}
+
+uint32_t ord_agree_read_count(const struct ord_agree *agree)
+{
+    return agree->read_count;
+}
+
+uint32_t ord_agree_failed_count(const struct ord_agree *agree)
+{
+    return agree->failed_count;
 }

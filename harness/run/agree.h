@@ -21,5 +21,8 @@ void ord_agree_add(struct ord_agree *agree, const struct ord_op *op);
 /* Something came, every read of the round was ok, and per key all said the
  * same. */
 bool ord_agree_is_reached(const struct ord_agree *agree);
+/* Reads of the round, and those of them that were not ok. */
+uint32_t ord_agree_read_count(const struct ord_agree *agree);
+uint32_t ord_agree_failed_count(const struct ord_agree *agree);
 
 #endif

@@ -57,7 +57,8 @@ struct ord_cell {
     uint32_t away_max; /* nodes down, frozen or out at once; 0: any number */
     struct ord_cell_check checks[ORD_CHECKS_MAX];
     uint32_t check_count;
-    uint64_t steps_max; /* budget of each check */
+    enum ord_expected liveness; /* PASS: it goes on and recovers */
+    uint64_t steps_max;         /* budget of each check */
     uint64_t bytes_max;
     bool is_captured; /* write packets.pcapng */
     const char *path; /* the campaign file, and the cell's line in it */

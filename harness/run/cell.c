@@ -340,8 +340,15 @@ static void conclude(const struct ord_cell_run *run)
                  facts->problems[0].text);
         add_problem(run, ORD_PROBLEM_INFRASTRUCTURE, text);
     }
-    if (facts->ok > 0 && facts->final_rounds > 0 && !facts->is_agreed &&
-        !has_check(run->cell, "convergence")) {
+    if (facts->ok > 0 && facts->final_rounds > 0 && facts->finals_failed > 0) {
+        snprintf(text, sizeof text,
+                 "%u of %u final reads had no answer within %.1f s of the "
+                 "healing",
+                 facts->finals_failed, facts->finals,
+                 (double)run->cell->settle_ns / 1e9);
+        add_problem(run, ORD_PROBLEM_LIVENESS, text);
+    } else if (facts->ok > 0 && facts->final_rounds > 0 && !facts->is_agreed &&
+               !has_check(run->cell, "convergence")) {
         snprintf(text, sizeof text,
                  "the replicas did not agree within %.1f s of the healing",
                  (double)run->cell->settle_ns / 1e9);
@@ -379,6 +386,7 @@ void ord_cell_describe(const struct ord_cell *cell, struct ord_arena *arena,
         .nodes = cell->node_count,
         .clients = cell->client_count,
         .seed = cell->seed,
+        .liveness = cell->liveness,
     };
     for (uint32_t i = 0; settings != NULL && i < cell->setting_count; i++)
         settings[i] = (struct ord_option){cell->settings[i].name,

@@ -323,19 +323,23 @@ static int read_checks(const struct ord_cell_source *source,
 static int expect_one(struct ord_cell *cell, const char *name,
                       const struct ord_yaml *at, struct ord_err *err)
 {
-    struct ord_cell_check *check = NULL;
+    enum ord_expected *to = NULL;
 
+    if (strcmp(name, "liveness") == 0)
+        to = &cell->liveness;
     for (uint32_t i = 0; i < cell->check_count; i++) {
         if (strcmp(cell->checks[i].checker->name, name) == 0)
-            check = &cell->checks[i];
+            to = &cell->checks[i].expected;
     }
-    if (check == NULL)
+    if (to == NULL)
         return ord_yaml_fail(at, err, "checker '%s' does not run in this cell",
                              name);
     if (at->kind == ORD_YAML_SCALAR &&
-        ord_expected_parse(ord_bytes_of(at->text), &check->expected))
+        ord_expected_parse(ord_bytes_of(at->text), to) &&
+        (to != &cell->liveness || *to != ORD_EXPECT_UNKNOWN))
         return ORD_OK;
-    return ord_yaml_fail(at, err, "expected pass, violation, unknown or any");
+    return ord_yaml_fail(at, err, "expected pass, violation%s or any",
+                         to == &cell->liveness ? "" : ", unknown");
 }
 
 static int read_expect(const struct ord_cell_source *source,
@@ -346,8 +350,14 @@ static int read_expect(const struct ord_cell_source *source,
 
     if (map == NULL)
         return ORD_OK;
+    if (map->kind == ORD_YAML_SCALAR && strcmp(map->text, "liveness") == 0) {
+        cell->liveness = ORD_EXPECT_VIOLATION;
+        return ORD_OK;
+    }
     if (map->kind != ORD_YAML_MAP)
-        return ord_yaml_fail(map, err, "expected checker: verdict");
+        return ord_yaml_fail(
+            map, err,
+            "expected a map (checker: verdict), or the word liveness");
     for (uint32_t i = 0; i < map->count && rc == ORD_OK; i++)
         rc = expect_one(cell, map->keys[i], &map->items[i], err);
     return rc;
@@ -394,7 +404,7 @@ static int read_plain(const struct ord_yaml *map, bool is_cell,
         {"nemesis", ORD_YAML_NODE, &to->ignored, 0, 0, false},
         {"checkers", ORD_YAML_NODE, &to->ignored, 0, 0, false},
         {"swarm", ORD_YAML_NODE, &to->ignored, 0, 0, false},
-        {"expect", ORD_YAML_MAPPING, &to->ignored, 0, 0, false},
+        {"expect", ORD_YAML_NODE, &to->ignored, 0, 0, false},
         {"about", ORD_YAML_TEXT, &cell->about, 0, 0, false},
         {is_cell ? "vary" : NULL, ORD_YAML_NODE, &to->ignored, 0, 0, false},
         {"id", ORD_YAML_TEXT, &cell->id, 0, 0, true},

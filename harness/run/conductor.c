@@ -31,6 +31,8 @@ static const int64_t ROUND_PAUSE_NS = 50 * ORD_MS;
 static const int64_t OPS_NOTICE_NS = 20 * ORD_MS;
 static const int64_t OP_NOTICE_NS = 10 * ORD_MS; /* of one entry */
 static const int64_t QUIT_WITHIN_NS = 5 * ORD_S;
+/* For what heals take beside the waiting: some kills of 2 s, clients of 10. */
+static const int64_t HEAL_WITHIN_NS = 30 * ORD_S;
 static const size_t ARENA_SIZE_MAX = (size_t)1 << 30;
 
 struct conductor {
@@ -178,6 +180,12 @@ static void take_notice(struct conductor *c, const struct ord_notice *notice)
         break;
     case ORD_NOTICE_CLOCK:
         record_clock(c, notice);
+        break;
+    case ORD_NOTICE_HEAL_TROUBLE:
+        ord_facts_problem(c->facts,
+                          notice->is_infrastructure ? ORD_PROBLEM_INFRASTRUCTURE
+                                                    : ORD_PROBLEM_NOTE,
+                          "%s", notice->text);
         break;
     case ORD_NOTICE_LOG_FULL:
         ord_facts_problem(c->facts, ORD_PROBLEM_NOTE, "%s", notice->text);
@@ -540,11 +548,25 @@ static void phase_main(struct conductor *c)
 
 static void phase_heal(struct conductor *c)
 {
+    int64_t within_ns =
+        2 * c->cell->settle_ns + c->cell->timeout_ns + HEAL_WITHIN_NS;
+    int64_t give_up_ns;
+    char text[160];
+
     ord_facts_phase(c->facts, ORD_PHASE_HEAL);
+    give_up_ns = c->facts->begin_ns[ORD_PHASE_HEAL] + within_ns;
     order(c, ORD_ORDER_HEAL, 0);
     while (!c->has_failed && !(c->is_healed && ord_pool_is_idle(c->pool) &&
-                               ord_pool_is_ready(c->pool)))
+                               ord_pool_is_ready(c->pool))) {
         turn(c, ord_now_ns() + ORD_S);
+        if (ord_now_ns() < give_up_ns)
+            continue;
+        snprintf(text, sizeof text, "%s still not done %.0f s after its begin",
+                 c->is_healed ? "the clients' last operations are"
+                              : "the final heal is",
+                 (double)within_ns / 1e9);
+        give_up(c, ORD_PROBLEM_INFRASTRUCTURE, text);
+    }
     if (!c->has_failed)
         record_nemesis(c, "heal", "everything is healed and ready", "end", 0,
                        ord_now_ns());
@@ -588,6 +610,8 @@ static void phase_final(struct conductor *c)
         if (!final_round(c, deadline_ns + c->cell->settle_ns))
             return;
         c->facts->is_agreed = ord_agree_is_reached(c->agree);
+        c->facts->finals = ord_agree_read_count(c->agree);
+        c->facts->finals_failed = ord_agree_failed_count(c->agree);
         if (c->has_failed || c->facts->is_agreed || ord_now_ns() >= deadline_ns)
             return;
         while (!c->has_failed && ord_now_ns() < pause_ns)
@@ -605,6 +629,8 @@ static void reap_operator(struct conductor *c)
     while (waitpid(c->operator_pid, NULL, WNOHANG) == 0) {
         if (ord_now_ns() > deadline_ns)
             (void)kill(c->operator_pid, SIGKILL);
+        if (ord_now_ns() > deadline_ns + QUIT_WITHIN_NS)
+            break; /* not even that: it goes with the sandbox */
         (void)nanosleep(&nap, NULL);
     }
 }

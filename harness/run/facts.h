@@ -38,7 +38,9 @@ struct ord_facts {
     uint64_t info;
     uint32_t faults_begun;
     uint32_t final_rounds;
-    bool is_agreed; /* the last round's final reads agreed */
+    bool is_agreed;         /* the last round's final reads agreed */
+    uint32_t finals;        /* reads of the last round, */
+    uint32_t finals_failed; /* and those that were not ok */
     bool is_interrupted;
     struct ord_fact_problem problems[ORD_PROBLEMS_MAX];
     uint32_t problem_count;

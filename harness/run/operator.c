@@ -23,9 +23,11 @@ static const int64_t ARENA_SIZE_MAX = INT64_C(1) << 28;
 static const int64_t READY_AGAIN_NS = 5 * ORD_MS;
 static const int64_t READY_TIMEOUT_NS = ORD_S;
 static const int64_t PRIMARY_AGAIN_NS = 60 * ORD_MS;
+static const int64_t LEADS_AGAIN_NS = 20 * ORD_MS;
 static const int64_t PRIMARY_TIMEOUT_NS = 300 * ORD_MS;
 static const int64_t POLL_NS = 2 * ORD_MS;
 static const int64_t IDLE_NS = 200 * ORD_MS;
+static const int64_t HEAL_AGAIN_NS = 100 * ORD_MS;
 
 enum state { STATE_IDLE, STATE_STARTING, STATE_MAIN, STATE_HEALING };
 
@@ -38,11 +40,15 @@ struct operator_state {
     struct ord_ask_nodes ready;
     struct ord_ask_nodes settled;
     struct ord_ask_nodes primary;
+    struct ord_ask_nodes leads; /* the same question, after healing */
     struct ord_watch watch;
     bool wants_primary; /* some fault or trigger depends on it */
     enum state state;
-    int64_t deadline_ns; /* of STARTING and HEALING */
-    int64_t step_ns;     /* when the engine wants to be called */
+    int64_t deadline_ns;     /* of STARTING and HEALING */
+    int64_t step_ns;         /* when the engine wants to be called */
+    struct ord_err heal_err; /* of the final heal, which is tried again; rc 0:
+                                all is healed */
+    int64_t heal_again_ns;
     bool is_quitting;
     struct ord_clock_state clocks[ORD_NODES_MAX + 1]; /* as last told */
 };
@@ -199,23 +205,32 @@ static void give_up_waiting(struct operator_state *op, uint64_t missing)
 {
     uint32_t first = (uint32_t)__builtin_ctzll(missing) + 1;
     int others = __builtin_popcountll(missing) - 1;
+    const struct ord_target *target = op->config->cell->target;
     char tail[LOG_TAIL_SIZE + 64];
     char more[32] = "";
     char text[640];
     bool is_ready = op->state == STATE_HEALING &&
-                    (op->config->cell->target->ready == NULL ||
-                     op->ready.yes == all_nodes(op));
-    int64_t waited_ns = op->state == STATE_STARTING
-                            ? op->config->cell->target->ready_within_ns
-                            : op->config->cell->settle_ns;
+                    (target->ready == NULL || op->ready.yes == all_nodes(op));
+    bool is_settled = is_ready && (target->settled == NULL ||
+                                   op->settled.yes == all_nodes(op));
+    double waited_s =
+        (double)(op->state == STATE_STARTING ? target->ready_within_ns
+                                             : op->config->cell->settle_ns) /
+        1e9;
 
     log_tail(op, first, tail, sizeof tail);
     if (others > 0)
         snprintf(more, sizeof more, " (nor %d more)", others);
-    snprintf(
-        text, sizeof text, "node n%u%s %s within %.1f s %s%s", first, more,
-        is_ready ? "did not settle" : "was not ready", (double)waited_ns / 1e9,
-        op->state == STATE_STARTING ? "of its start" : "of the healing", tail);
+    if (is_settled)
+        snprintf(text, sizeof text,
+                 "no node said that it leads within %.1f s of the healing",
+                 waited_s);
+    else
+        snprintf(text, sizeof text, "node n%u%s %s within %.1f s %s%s", first,
+                 more, is_ready ? "did not settle" : "was not ready", waited_s,
+                 op->state == STATE_STARTING ? "of its start"
+                                             : "of the healing",
+                 tail);
     fail_phase(op, false, text);
 }
 
@@ -236,19 +251,70 @@ static int ask_rest(struct operator_state *op, struct ord_ask_nodes *ask,
     return rc;
 }
 
-static void wait_ready(struct operator_state *op)
+static void tell_heal_trouble(struct operator_state *op, bool is_last)
+{
+    struct ord_notice notice = {.kind = ORD_NOTICE_HEAL_TROUBLE,
+                                .is_infrastructure = is_last,
+                                .time_ns = ord_now_ns()};
+
+    snprintf(notice.text, sizeof notice.text, "the final heal failed%s: %s",
+             is_last ? " again and again" : " and is tried again",
+             op->heal_err.text);
+    send_notice(op, &notice);
+}
+
+/* One fault that cannot be healed must not keep the rest from being seen: after
+ * the deadline the run goes on, but the harness has failed.  False: not yet. */
+static bool heal_again(struct operator_state *op, bool is_late)
+{
+    int64_t now_ns = ord_now_ns();
+
+    if (now_ns < op->heal_again_ns)
+        return false;
+    op->heal_again_ns = now_ns + HEAL_AGAIN_NS;
+    op->heal_err.rc = ORD_OK;
+    if (ord_nemesis_heal_all(op->engine, now_ns, &op->heal_err) == ORD_OK) {
+        /* What is whole only now may take its time from here. */
+        op->deadline_ns = ord_now_ns() + op->config->cell->settle_ns;
+        return true;
+    }
+    if (!is_late)
+        return false;
+    tell_heal_trouble(op, true);
+    op->heal_err.rc = ORD_OK;
+    op->deadline_ns = ord_now_ns() + op->config->cell->settle_ns;
+    return true;
+}
+
+/* Whoever has not yet said that all is well: that it can serve; after healing
+ * also that it has settled; then, as long as nobody leads, everybody. */
+static int ask_all(struct operator_state *op, int64_t now_ns, uint64_t *missing,
+                   struct ord_err *err)
 {
     const struct ord_target *target = op->config->cell->target;
+    int rc = ask_rest(op, &op->ready, target->ready, now_ns, missing, err);
+
+    if (rc != ORD_OK || *missing != 0 || op->state != STATE_HEALING)
+        return rc;
+    rc = ask_rest(op, &op->settled, target->settled, now_ns, missing, err);
+    if (rc != ORD_OK || *missing != 0 || target->primary == NULL)
+        return rc;
+    rc = ord_ask_step(&op->leads, all_nodes(op), now_ns, LEADS_AGAIN_NS, err);
+    *missing = op->leads.yes != 0 ? 0 : all_nodes(op);
+    return rc;
+}
+
+static void wait_ready(struct operator_state *op)
+{
     struct ord_notice notice = {.time_ns = ord_now_ns()};
     struct ord_err err = {0};
-    uint64_t missing;
-    int rc =
-        ask_rest(op, &op->ready, target->ready, notice.time_ns, &missing, &err);
+    uint64_t missing = 0;
+    bool is_healing = op->state == STATE_HEALING;
+    bool is_late = notice.time_ns > op->deadline_ns;
 
-    if (rc == ORD_OK && missing == 0 && op->state == STATE_HEALING)
-        rc = ask_rest(op, &op->settled, target->settled, notice.time_ns,
-                      &missing, &err);
-    if (rc != ORD_OK) {
+    if (is_healing && op->heal_err.rc != ORD_OK && !heal_again(op, is_late))
+        return;
+    if (ask_all(op, notice.time_ns, &missing, &err) != ORD_OK) {
         fail_phase(op, true, err.text);
         return;
     }
@@ -257,11 +323,12 @@ static void wait_ready(struct operator_state *op)
             op->state == STATE_STARTING ? ORD_NOTICE_READY : ORD_NOTICE_HEALED;
         ord_ask_reset(&op->ready);
         ord_ask_reset(&op->settled);
+        ord_ask_reset(&op->leads);
         op->state = STATE_IDLE;
         send_notice(op, &notice);
     } else if (op->state == STATE_STARTING && is_start_hopeless(op)) {
         return;
-    } else if (notice.time_ns > op->deadline_ns) {
+    } else if (is_late) {
         give_up_waiting(op, missing);
     }
 }
@@ -390,22 +457,21 @@ static void read_sightings(struct operator_state *op)
 
 static void begin_heal(struct operator_state *op)
 {
-    struct ord_err err = {0};
     int64_t now_ns = ord_now_ns();
 
     op->step_ns = ORD_NEVER;
     op->wants_primary = false;
     ord_watch_stop(&op->watch);
     ord_ask_reset(&op->primary);
-    if (ord_nemesis_heal_all(op->engine, now_ns, &err) != ORD_OK) {
-        ord_wrap(&err, "final heal");
-        fail_phase(op, true, err.text);
-        return;
-    }
-    tell_clocks(op, 0, false);
     ord_ask_reset(&op->ready);
     ord_ask_reset(&op->settled);
+    ord_ask_reset(&op->leads);
     op->state = STATE_HEALING;
+    op->heal_err.rc = ORD_OK;
+    if (ord_nemesis_heal_all(op->engine, now_ns, &op->heal_err) != ORD_OK)
+        tell_heal_trouble(op, false);
+    tell_clocks(op, 0, false);
+    op->heal_again_ns = ord_now_ns() + HEAL_AGAIN_NS;
     op->deadline_ns = ord_now_ns() + op->config->cell->settle_ns;
 }
 
@@ -524,6 +590,8 @@ static void loop(struct operator_state *op)
             wait_ready(op);
         if (op->state == STATE_MAIN || op->state == STATE_IDLE)
             watch_primary(op, now_ns);
+        if (op->state == STATE_HEALING) /* who fell in the last moment */
+            (void)ord_nemesis_step(op->engine, now_ns);
         if (op->state == STATE_MAIN && now_ns >= op->step_ns)
             op->step_ns = ord_nemesis_step(op->engine, now_ns);
     }
@@ -561,6 +629,10 @@ static int set_up(struct operator_state *op, struct ord_err *err)
                                 cell->target->primary, PRIMARY_TIMEOUT_NS,
                                 &op->arena, err);
     if (rc == ORD_OK)
+        rc = ord_ask_nodes_init(&op->leads, config->cluster, cell,
+                                cell->target->primary, READY_TIMEOUT_NS,
+                                &op->arena, err);
+    if (rc == ORD_OK)
         rc = ord_ledger_open(config->ledger_path, &op->ledger, err);
     engine.ledger = op->ledger;
     return rc == ORD_OK ? ord_nemesis_engine_new(&engine, &op->engine, err)
@@ -591,6 +663,7 @@ int ord_operator_run(const struct ord_operator_config *config)
     ord_ask_reset(&op->ready);
     ord_ask_reset(&op->settled);
     ord_ask_reset(&op->primary);
+    ord_ask_reset(&op->leads);
     ord_watch_stop(&op->watch);
     ord_nemesis_engine_free(&op->engine);
     ord_ledger_close(&op->ledger);

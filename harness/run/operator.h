@@ -37,12 +37,13 @@ enum ord_notice_kind {
     ORD_NOTICE_NODE_ENDED,  /* by itself: no fault wanted it down */
     ORD_NOTICE_NODE_FALLEN, /* because of a fault; it will be started again */
     ORD_NOTICE_LOG_FULL,
-    ORD_NOTICE_CLOCK, /* how far off node's clock is, since fault_id */
+    ORD_NOTICE_CLOCK,        /* how far off node's clock is, since fault_id */
+    ORD_NOTICE_HEAL_TROUBLE, /* the final heal failed, once or for good */
 };
 
 struct ord_notice {
     enum ord_notice_kind kind;
-    bool is_infrastructure; /* FAILED: not the target's fault */
+    bool is_infrastructure; /* FAILED, HEAL_TROUBLE: not the target's fault */
     bool held;
     uint32_t fault_id;
     uint32_t node;

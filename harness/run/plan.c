@@ -103,6 +103,9 @@ static void put_head_text(const struct ord_cell *cell, struct ord_buf *out)
             cell->checks[i].model != NULL ? " " : "",
             cell->checks[i].model != NULL ? cell->checks[i].model : "",
             ord_expected_name(cell->checks[i].expected));
+    if (cell->liveness != ORD_EXPECT_PASS)
+        ord_buf_printf(out, "  liveness: expect %s\n",
+                       ord_expected_name(cell->liveness));
 }
 
 int ord_plan_cell_text(const struct ord_cell *cell, uint32_t ops_per_worker,
@@ -162,6 +165,8 @@ static void put_head_json(const struct ord_cell *cell, struct ord_buf *out)
                    cell->client_count, (long long)cell->time_ns,
                    (long long)cell->timeout_ns, (long long)cell->settle_ns,
                    cell->rate_per_s);
+    if (cell->liveness != ORD_EXPECT_PASS)
+        put_text_member(out, "liveness", ord_expected_name(cell->liveness));
     if (cell->away_max > 0)
         ord_buf_printf(out, ",\"away_max\":%u", cell->away_max);
     ord_buf_text(out, ",\"settings\":{");

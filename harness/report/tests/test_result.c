@@ -34,6 +34,9 @@ enum change {
     NOT_MET,
     MET,
     NEVER_BEGUN,
+    STUCK_EXPECTED,
+    STUCK_AND_UNDECIDED,
+    STUCK_MISSED,
 };
 
 struct row {
@@ -83,6 +86,15 @@ static void change(struct made *made, enum change what)
         made->faults[0].held = false;
         made->faults[0].not_begun = "n1 is down";
     }
+    if (what >= STUCK_EXPECTED)
+        cell->liveness = ORD_EXPECT_VIOLATION;
+    if (what == STUCK_EXPECTED || what == STUCK_AND_UNDECIDED) {
+        made->problems[0] =
+            (struct ord_problem){ORD_PROBLEM_LIVENESS, "n2 was not ready"};
+        cell->problem_count = 1;
+    }
+    if (what == STUCK_AND_UNDECIDED)
+        checks[1].verdict.outcome = ORD_UNKNOWN;
     if (what == SKIPPED)
         cell->skipped = "etcd is not installed";
 }
@@ -96,6 +108,13 @@ ParameterizedTestParameters(result, judge)
         {MET,
          ORD_CELL_PASS,
          {"1 of 1 faults took hold and 43% of operations met"}},
+        {STUCK_EXPECTED,
+         ORD_CELL_PASS,
+         {"as expected, liveness: n2 was not ready", "1 of 3 checks"}},
+        {STUCK_AND_UNDECIDED,
+         ORD_CELL_PASS,
+         {"as expected, liveness: n2 was not ready", "0 of 3 checks"}},
+        {STUCK_MISSED, ORD_CELL_UNEXPECTED_PASS, {"it went on and recovered"}},
         {NEVER_BEGUN,
          ORD_CELL_VACUOUS,
          {"no fault took hold (1 planned", "not begun: n1 is down"}},

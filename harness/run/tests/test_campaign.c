@@ -243,6 +243,9 @@ ParameterizedTestParameters(campaign, bad_cells)
         {"    checkers: lost\n", ":7: expected a list of checkers"},
         {"    checkers: [{lost: {nope: 1}}]\n", "knows no option 'nope'"},
         {"    expect: [lost]\n", ":7: expected a map"},
+        {"    expect: death\n", ":7: expected a map"},
+        {"    expect: {liveness: unknown}\n",
+         ":7: expected pass, violation or"},
         {"    memory_mib: 0\n", ":7: 0 is not between"},
     };
     return cr_make_param_array(struct bad, rows, sizeof rows / sizeof *rows);

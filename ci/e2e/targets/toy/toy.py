@@ -13,17 +13,20 @@ class Handler(socketserver.StreamRequestHandler):
 
     def handle(self):
         for line in self.rfile:
-            op = json.loads(line)
-            key = json.dumps(op.get("key"))
-            if op["f"] == "write":
-                self.data[key] = op["value"]
-            answer = {"value": self.data.get(key)}
-            if op["f"] == "cas":
-                old, new = op["value"]
-                answer["done"] = self.data.get(key) == old
-                if answer["done"]:
-                    self.data[key] = new
-            self.wfile.write(json.dumps(answer).encode() + b"\n")
+            self.answer(line)
+
+    def answer(self, line):
+        op = json.loads(line)
+        key = json.dumps(op.get("key"))
+        if op["f"] == "write":
+            self.data[key] = op["value"]
+        answer = {"value": self.data.get(key)}
+        if op["f"] == "cas":
+            old, new = op["value"]
+            answer["done"] = self.data.get(key) == old
+            if answer["done"]:
+                self.data[key] = new
+        self.wfile.write(json.dumps(answer).encode() + b"\n")
 
 
 class Server(socketserver.ThreadingTCPServer):
