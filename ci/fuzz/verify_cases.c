@@ -50,4 +50,63 @@ const struct verify_case verify_cases[VERIFY_CASES] = {
      "total-queue", 0, false, 0},
     {"0 inv read; 0 ok read [[1 5] [2 5]]; 0 inv read; 0 ok read [[1 6] [2 5]]",
      "bank", 0, true, 0},
+    {"0 inv write k1 1; 0 ok write k1 1; 0 inv write k2 2; 0 ok write k2 2;"
+     "1 inv read k2; 1 ok read k2 2; 1 inv read k1; 1 ok read k1 1",
+     "causal", 0, false, 0},
+    {"0 inv write k1 1; 0 ok write k1 1; 0 inv write k2 2; 0 ok write k2 2;"
+     "1 inv read k2; 1 ok read k2 2; 1 inv read k1; 1 ok read k1 nil",
+     "causal", 0, true, 0},
+    {"0 inv write k1 1; 0 ok write k1 1; 0 inv write k2 2; 0 ok write k2 2;"
+     "1 inv read k2; 1 ok read k2 2; 1 inv read k1; 1 ok read k1 1",
+     "sequential", 0, false, 0},
+    {"0 inv write k1 1; 0 ok write k1 1; 0 inv write k2 2; 0 ok write k2 2;"
+     "1 inv read k2; 1 ok read k2 2; 1 inv read k1; 1 ok read k1 nil",
+     "sequential", 0, true, 0},
+    {"0 inv cas [nil 1]; 1 inv cas [1 2]; 1 ok cas [1 2]; 0 info cas [nil 1];"
+     "2 inv read; 2 ok read 2",
+     "sequential", 0, false, 0},
+    {"0 inv read; 0 ok read 7", "sequential", 0, true, 0},
+    {"0 inv write k1 1; 0 ok write k1 1; 0 inv write k2 2; 0 ok write k2 2;"
+     "1 inv read k2; 1 ok read k2 2; 1 inv read k1; 1 ok read k1 1",
+     "consistent-prefix", 0, false, 0},
+    {"0 inv append 1; 0 ok append 1; 0 inv append 2; 0 ok append 2;"
+     "1 inv read; 1 ok read [2]",
+     "consistent-prefix", 0, true, 0},
+    {"0 inv append 1; 0 ok append 1; 0 inv append 2; 0 ok append 2;"
+     "1 inv read; 1 ok read [1 2]",
+     "consistent-prefix", 0, false, 0},
+    {"0 inv write 1; 0 ok write 1; 0 inv write 2; 0 ok write 2; 1 inv read;"
+     "1 ok read 1",
+     "k-atomicity", 0, false, 0},
+    {"0 inv write 1; 0 ok write 1; 0 inv write 2; 0 ok write 2; 0 inv write 3;"
+     "0 ok write 3; 1 inv read;"
+     "1 ok read 1",
+     "k-atomicity", 0, true, 0},
+    {"0 inv write 1; 0 ok write 1; 0 inv write 2; 0 ok write 2; 1 inv read;"
+     "1 ok read 1",
+     "staleness", 0, false, 0},
+    {"1 inv txn [[\"r\" 1 nil] [\"r\" 2 nil]]; 1 ok txn [[\"r\" 1 1] [\"r\" 2 "
+     "nil]]; 2 inv txn [[\"r\" 1 nil] [\"r\" 2 nil]]; 2 ok txn [[\"r\" 1 nil] "
+     "[\"r\" 2 5]]",
+     "long-fork", 0, true, 0},
+    {"1 inv txn [[\"r\" 1 nil] [\"r\" 2 nil]]; 1 ok txn [[\"r\" 1 1] [\"r\" 2 "
+     "nil]]; 2 inv txn [[\"r\" 1 nil] [\"r\" 2 nil]]; 2 ok txn [[\"r\" 1 1] "
+     "[\"r\" 2 5]]",
+     "long-fork", 0, false, 0},
+    {"0 inv enqueue 1; 0 ok enqueue 1; 1 inv dequeue; 1 ok dequeue 1;"
+     "2 inv dequeue; 2 ok dequeue 1",
+     "duplicated", 0, true, 0},
+    {"0 inv cas [nil 1]; 0 ok cas [nil 1]; 1 inv cas [1 2]; 1 ok cas [1 2]",
+     "duplicated", 0, false, 0},
+    {"0 inv insert k1 1; 0 ok insert k1 1; 1 inv insert k1 2; 1 ok insert k1 2",
+     "adya-g2", 0, true, 0},
+    {"0 inv insert k1 1; 0 ok insert k1 1; 1 inv insert k1 2; 1 fail insert k1 "
+     "2",
+     "adya-g2", 0, false, 0},
+    {"0 inv write 1; 0 ok write 1; 0 inv write 2; 0 ok write 2; 1 inv read;"
+     "1 ok read 2; 1 inv read; 1 ok read 1",
+     "monotonic-writes", 0, true, 0},
+    {"0 inv write 1; 0 ok write 1; 0 inv write 2; 0 ok write 2; 1 inv read;"
+     "1 ok read 1; 1 inv read; 1 ok read 2",
+     "monotonic-writes", 0, false, 0},
 };

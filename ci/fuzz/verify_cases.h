@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-enum { VERIFY_CASES = 14 };
+enum { VERIFY_CASES = 34 };
 
 struct verify_case {
     const char *history; /* in the text form */
