@@ -468,8 +468,9 @@ static int find_cycles(struct work *work, struct ord_err *err)
         uint32_t length = 0;
 
         if (!edge->is_kept || component != work->component[edge->to] ||
-            tries[component]++ > 0)
+            tries[component] > 0)
             continue;
+        tries[component] = 1; /* counted, however many edges it has */
         if (ord_found_enough(work->out))
             continue;
         for (uint32_t j = i;
