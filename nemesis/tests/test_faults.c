@@ -468,6 +468,11 @@ static int plan_storm(struct bench *bench)
         "kill who=one every=50-200 for=50-300",
         "kill who=rolling every=100 for=300",
         "pause who=minority every=30-100 for=50-200",
+        "process who=one within=100ms every=100-200 for=150-300",
+        "process kind=storm times=2 interval=50ms every=200-400 for=150",
+        "process kind=throttle who=minority share=30% period=20ms "
+        "every=50-200 for=200-400",
+        "process kind=limit who=one descriptors=16 every=50-200 for=100-300",
     };
     enum { COUNT = sizeof texts / sizeof *texts };
     struct ord_nemesis_entry *entries =
