@@ -45,16 +45,17 @@ class Triggers(Case):
                      op["f"] != "heal"]
 
     def test_log_strikes_who_wrote_it_once(self):
-        """Who becomes leader is killed; that makes another one leader, which
-        is the first occurrence after the main phase began."""
+        """All are killed; who leads next is paused, the first time only."""
         _, faults = self.faults([
-            "{fault: kill, who: leader, at: 500ms, for: 1s}",
+            "{fault: kill, who: all, at: [300ms, 2500ms], for: 200ms}",
             "{fault: pause, who: that node, on: {log: ' leader epoch='}, "
             "for: 300ms}"])
-        began = [op["value"] for op in faults if op["value"][0] == "begin"]
-        self.assertEqual([op["f"] for op in faults
-                          if op["value"][0] == "begin"], ["kill", "pause"])
-        self.assertNotEqual(began[0][2].split()[0], began[1][2].split()[0])
+        struck = [op["value"][2] for op in faults
+                  if op["f"] == "pause" and op["value"][0] == "begin"]
+        self.assertEqual(len(struck), 1)
+        with open(self.path("out", "c-s1", "nodes", struck[0] + ".log"),
+                  encoding="utf-8") as file:
+            self.assertIn(" leader epoch=", file.read())
 
     def test_operation_strikes_who_was_asked(self):
         ops, faults = self.faults([
