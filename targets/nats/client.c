@@ -2,15 +2,14 @@
 #include "harness/base/clock.h"
 #include "targets/nats/task.h"
 
-enum { PREPARE_TRIES = 60, PREPARE_PAUSE_MS = 100 };
-
 struct nats_client {
     const struct ord_client_init *init;
     bool is_prepared[ORD_CLIENT_NODES_MAX];
     struct nats_link links[ORD_CLIENT_NODES_MAX];
 };
 
-/* The bucket is opened anew on each link; the stream is the same for all. */
+/* Connected, and the bucket or the stream is there: whoever is first makes it,
+ * and until then operations are refused. */
 static bool is_usable(struct nats_client *client, int32_t node)
 {
     struct nats_link *link = &client->links[node];
@@ -42,16 +41,7 @@ static int nats_open(const struct ord_client_init *init, void **state,
                         init->workload_name);
     for (int32_t i = 0; i < init->node_count; i++)
         nats_link_init(&client->links[i], init->nodes[i].ip);
-    /* A process that takes another's place starts among faults: not now. */
-    for (int i = 0; ord_client_is_first(init) && i < PREPARE_TRIES; i++) {
-        if (is_usable(client, init->home))
-            return ORD_OK;
-        ord_client_pause(PREPARE_PAUSE_MS);
-    }
-    return ord_client_is_first(init)
-               ? ord_fail(err, ORD_EIO, "no stream could be made: %s",
-                          client->links[init->home].why)
-               : ORD_OK;
+    return ORD_OK;
 }
 
 static void nats_close(void *state)
