@@ -99,29 +99,6 @@ static int parse_size(const char *name, const char *text, uint64_t *out,
                     name, text);
 }
 
-/* "30%" or "0%..100%". */
-static int parse_keep(const char *text, struct disk_fault *out,
-                      struct ord_err *err)
-{
-    const char *dots = strstr(text, "..");
-    char low[32];
-
-    if (dots == NULL) {
-        if (ord_parse_ppm("keep", text, &out->keep_low_ppm, err) != ORD_OK)
-            return err->rc;
-        out->keep_high_ppm = out->keep_low_ppm;
-        return ORD_OK;
-    }
-    (void)snprintf(low, sizeof low, "%.*s", (int)(dots - text), text);
-    if (ord_parse_ppm("keep", low, &out->keep_low_ppm, err) != ORD_OK ||
-        ord_parse_ppm("keep", dots + 2, &out->keep_high_ppm, err) != ORD_OK)
-        return err->rc;
-    if (out->keep_low_ppm > out->keep_high_ppm)
-        return ord_fail(err, ORD_EUSAGE, "keep: %s: ends before it begins",
-                        text);
-    return ORD_OK;
-}
-
 /* "fsync", "write,fsync". */
 static int parse_ops(const char *text, uint32_t *out, struct ord_err *err)
 {
@@ -176,7 +153,7 @@ static int read_all(const struct ord_nemesis_ops *ops,
             ORD_OK ||
         ord_parse_choice("region", TEXT("region"), regions, &out->region,
                          err) != ORD_OK ||
-        parse_keep(TEXT("keep"), out, err) != ORD_OK ||
+        ord_parse_ppm("keep", TEXT("keep"), &out->keep_ppm, err) != ORD_OK ||
         parse_ops(TEXT("op"), &out->ops, err) != ORD_OK ||
         ord_parse_ppm("probability", TEXT("probability"), &out->ppm, err) !=
             ORD_OK ||
@@ -305,17 +282,20 @@ static enum ord_grip disk_grip(const struct ord_fault *fault)
     return ops_of(disk.kind)->kills ? ORD_GRIP_DOWN : ORD_GRIP_RUNS;
 }
 
+/* The entry is as written, maybe with ranges and lists: only its kind matters,
+ * and several kinds count as one that needs a disk. */
 static int disk_probe(const struct ord_nemesis_entry *entry,
                       struct ord_err *err)
 {
-    struct disk_fault disk;
+    uint32_t kind = DISK_POWER_CUT;
 
-    if (entry == NULL)
-        return ord_disk_probe(err);
-    if (ord_disk_fault_read(&ord_nemesis_disk, entry->params,
-                            entry->param_count, &disk, err) != ORD_OK)
-        return err->rc;
-    return ops_of(disk.kind)->needs_disk ? ord_disk_probe(err) : ORD_OK;
+    if (entry != NULL &&
+        ord_parse_choice("kind",
+                         ord_fault_param(&ord_nemesis_disk, entry->params,
+                                         entry->param_count, "kind"),
+                         kinds, &kind, err) != ORD_OK)
+        kind = DISK_POWER_CUT;
+    return ops_of(kind)->needs_disk ? ord_disk_probe(err) : ORD_OK;
 }
 
 static int disk_inject(struct ord_nemesis_env *env,
@@ -370,7 +350,7 @@ static const struct ord_fault_spec disk_params[] = {
      "| flip (bits of a stopped node's files) | truncate (the same)"},
     {"keep", "0%",
      "power-cut: share of the unsynced changes that survives, the oldest; 0% "
-     "to 100%, or 0%..50%: the seed's"},
+     "to 100%"},
     {"torn", "no",
      "power-cut: the last write that survives is cut in the middle: no | "
      "sector (of 512 bytes) | byte"},

@@ -13,11 +13,8 @@ struct cut {
 static struct ord_disk_cut how(const struct ord_fault *fault,
                                const struct disk_fault *disk, uint32_t node)
 {
-    struct ord_rng rng = ord_rng_stream(fault->seed, "keep", node);
-
     return (struct ord_disk_cut){
-        .keep_ppm = (uint32_t)ord_rng_range(&rng, disk->keep_low_ppm,
-                                            disk->keep_high_ppm),
+        .keep_ppm = disk->keep_ppm,
         .torn = (enum ord_disk_torn)disk->torn,
         .seed = ord_hash(fault->seed, node, 1),
     };

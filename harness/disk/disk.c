@@ -206,6 +206,14 @@ int ord_disk_power_cut(struct ord_disk *disk, const struct ord_disk_cut *cut,
     return rc;
 }
 
+int ord_disk_settle(struct ord_disk *disk, struct ord_err *err)
+{
+    const struct disk_order order = {.kind = DISK_SETTLE};
+    struct disk_answer ignored;
+
+    return ask(disk, &order, &ignored, err);
+}
+
 int ord_disk_drop_caches(struct ord_disk *disk, struct ord_err *err)
 {
     const struct disk_order order = {.kind = DISK_DROP_CACHES};

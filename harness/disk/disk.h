@@ -110,6 +110,8 @@ struct ord_disk_loss {
  * milliseconds per thousand changes.  ORD_EDIED: the daemon is gone. */
 int ord_disk_power_cut(struct ord_disk *disk, const struct ord_disk_cut *cut,
                        struct ord_disk_loss *loss, struct ord_err *err);
+/* All that was written so far is durable, as if it had been long ago. */
+int ord_disk_settle(struct ord_disk *disk, struct ord_err *err);
 /* Pages that the kernel keeps are read again: for faults of reading. */
 int ord_disk_drop_caches(struct ord_disk *disk, struct ord_err *err);
 

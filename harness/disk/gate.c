@@ -61,13 +61,13 @@ static bool strikes(struct ord_disk_slot *slot)
 
 /* Is a SIGKILL or SIGSTOP waiting for the caller?  The kernel waits for our
  * answer before it acts on either. */
-static bool is_awaited(pid_t pid)
+static bool is_awaited(pid_t pid, bool *is_killed)
 {
     char path[64];
     char text[4096];
     uint64_t mask = 0;
-    const uint64_t stops = UINT64_C(1) << (SIGKILL - 1) | UINT64_C(1)
-                                                              << (SIGSTOP - 1);
+    const uint64_t dies = UINT64_C(1) << (SIGKILL - 1);
+    const uint64_t stops = dies | UINT64_C(1) << (SIGSTOP - 1);
     const char *names[] = {"\nSigPnd:", "\nShdPnd:"};
     ssize_t got;
     int fd;
@@ -85,11 +85,14 @@ static bool is_awaited(pid_t pid)
         if (line != NULL)
             mask |= strtoull(line + strlen(names[i]), NULL, 16);
     }
+    *is_killed = (mask & dies) != 0;
     return (mask & stops) != 0;
 }
 
-static void linger(fuse_req_t request, struct ord_disk_slot *slot)
+/* False: the caller was killed meanwhile. */
+static bool linger(fuse_req_t request, struct ord_disk_slot *slot)
 {
+    bool is_killed = false;
     uint32_t id = atomic_load(&slot->fault_id);
     int64_t begin_ns = ord_now_ns();
     int64_t end_ns = begin_ns + slot->rule.delay_ns;
@@ -102,12 +105,13 @@ static void linger(fuse_req_t request, struct ord_disk_slot *slot)
             left_ns = slice_ns;
         (void)ppoll(NULL, 0, &(struct timespec){.tv_nsec = left_ns}, NULL);
         if (fuse_req_interrupted(request) &&
-            is_awaited(fuse_req_ctx(request)->pid))
+            is_awaited(fuse_req_ctx(request)->pid, &is_killed))
             break;
         now_ns = ord_now_ns();
     }
     (void)atomic_fetch_add(&slot->waited_ns,
                            (uint64_t)(ord_now_ns() - begin_ns));
+    return !is_killed;
 }
 
 static bool has_room(struct ord_disk_slot *slot, uint64_t growth)
@@ -134,8 +138,9 @@ int gate_pass(fuse_req_t request, const struct gate *gate)
         return 0;
     for (uint32_t at = 0;
          (slot = next_slot(fs, &at, ORD_DISK_SLOW, gate->op, gate->inode));) {
-        if (strikes(slot))
-            linger(request, slot);
+        /* What a dead program asked for need not happen any more. */
+        if (strikes(slot) && !linger(request, slot))
+            return EINTR;
     }
     for (uint32_t at = 0;
          (slot = next_slot(fs, &at, ORD_DISK_EIO, gate->op, gate->inode));) {

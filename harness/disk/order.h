@@ -6,7 +6,7 @@
 
 #include "harness/disk/disk.h"
 
-enum disk_order_kind { DISK_CUT, DISK_DROP_CACHES };
+enum disk_order_kind { DISK_CUT, DISK_DROP_CACHES, DISK_SETTLE };
 
 struct disk_order {
     enum disk_order_kind kind;

@@ -23,6 +23,7 @@ struct loser {
 struct rollback {
     struct store *store;
     struct ord_disk_loss *loss;
+    struct inode *resized; /* refs held */
     struct loser worst[FILES_TOLD];
 };
 
@@ -43,21 +44,44 @@ static void write_back(int fd, const void *bytes, uint64_t size,
     }
 }
 
-/* Undoes a change of bytes from `from` on: all of it, or its end. */
+/* Writes back what was there from `from` on; the size is left to resize(). */
 static void undo_content(const struct record *record, uint64_t from)
 {
     int fd = inode_data_fd(record->inode);
     uint64_t skip = from - record->offset;
-    uint64_t size = record->old_size;
 
-    if (fd < 0)
-        return;
-    if (from > record->offset && from > size)
-        size = from;
-    (void)!ftruncate(fd, (off_t)size);
-    if (skip < record->saved_size)
+    if (fd >= 0 && skip < record->saved_size)
         write_back(fd, (const char *)record->saved + skip,
                    record->saved_size - skip, from);
+}
+
+/* The size is set once, at the end: each time costs a journal entry below.
+ * Until then too much may be there, but nothing that belongs there is missing:
+ * what a truncation cut off, its own record brings back. */
+static void note_size(struct rollback *back, struct inode *inode, uint64_t size)
+{
+    if (!inode->is_resized) {
+        inode->is_resized = true;
+        inode->next_resized = back->resized;
+        back->resized = inode;
+        inode_ref(inode);
+    }
+    inode->size = size;
+}
+
+static void resize_all(struct rollback *back)
+{
+    while (back->resized != NULL) {
+        struct inode *inode = back->resized;
+        int fd = inode_data_fd(inode);
+
+        if (fd >= 0)
+            (void)!ftruncate(fd, (off_t)inode->size);
+        back->resized = inode->next_resized;
+        inode->is_resized = false;
+        inode_rest(inode);
+        inode_unref(back->store, inode);
+    }
 }
 
 static void undo_attributes(const struct record *record)
@@ -125,11 +149,14 @@ static void undo_moved(struct store *store, const struct record *record)
         back_from_trash(store, record, record->victim);
 }
 
-static void undo_one(struct store *store, struct record *record)
+static void undo_one(struct rollback *back, struct record *record)
 {
+    struct store *store = back->store;
+
     switch (record->kind) {
     case RECORD_CONTENT:
         undo_content(record, record->offset);
+        note_size(back, record->inode, record->old_size);
         break;
     case RECORD_ATTRIBUTES:
         undo_attributes(record);
@@ -148,6 +175,25 @@ static void undo_one(struct store *store, struct record *record)
 }
 
 /* ---- what survives, and what is torn ------------------------------------- */
+
+/* SQLite's index of its log, shared memory that happens to have a name: never
+ * synced, never missed. */
+static bool is_scratch(const struct store *store, struct inode *inode)
+{
+    static const char suffix[] = "-shm";
+    char path[ORD_PATH_MAX];
+    size_t size;
+
+    if (inode->scratch == SCRATCH_UNKNOWN) {
+        inode_path(store, inode, path, sizeof path);
+        size = strlen(path);
+        inode->scratch = SCRATCH_NO;
+        if (size >= sizeof suffix &&
+            strcmp(path + size - (sizeof suffix - 1), suffix) == 0)
+            inode->scratch = SCRATCH_YES;
+    }
+    return inode->scratch == SCRATCH_YES;
+}
 
 /* Where the write may be cut: 0: nowhere. */
 static uint64_t cut_point(const struct record *record,
@@ -186,7 +232,7 @@ static uint64_t survivors(const struct store *store,
         index++;
         if (index > keep && *torn != NULL)
             break;
-        if (cut_point(at, cut) == 0)
+        if (cut_point(at, cut) == 0 || is_scratch(store, at->inode))
             continue;
         *torn = at;
         if (index > keep)
@@ -207,15 +253,36 @@ static void tear(struct rollback *back, const struct record *record,
     loss->torn_at = cut_point(record, cut);
     inode_path(back->store, record->inode, loss->torn, sizeof loss->torn);
     undo_content(record, loss->torn_at);
+    note_size(back, record->inode,
+              record->old_size > loss->torn_at ? record->old_size
+                                               : loss->torn_at);
 }
 
 /* ---- the report ---------------------------------------------------------- */
+
+/* Where it is, or where it was before it went into the trash. */
+static void last_path(const struct store *store, const struct inode *inode,
+                      char *out, size_t size)
+{
+    char dir[ORD_PATH_MAX];
+
+    inode_path(store, inode, out, size);
+    for (const struct record *at = store->names.newest;
+         at != NULL && out[0] == '?'; at = at->older_kin) {
+        if ((at->kind != RECORD_GONE || at->inode != inode) &&
+            at->victim != inode)
+            continue;
+        inode_path(store, at->at.dir, dir, sizeof dir);
+        (void)snprintf(out, size, "%s%s%s", dir[0] == '.' ? "" : dir,
+                       dir[0] == '.' ? "" : "/", at->at.text);
+    }
+}
 
 static void tell_loser(struct rollback *back, struct inode *inode)
 {
     struct loser one = {.bytes = inode->lost_bytes};
 
-    inode_path(back->store, inode, one.path, sizeof one.path);
+    last_path(back->store, inode, one.path, sizeof one.path);
     for (uint32_t i = 0; i < FILES_TOLD; i++) {
         if (back->worst[i].path[0] == '\0' ||
             one.bytes > back->worst[i].bytes) {
@@ -227,25 +294,6 @@ static void tell_loser(struct rollback *back, struct inode *inode)
         if (one.path[0] == '\0')
             return;
     }
-}
-
-/* SQLite's index of its log, shared memory that happens to have a name: never
- * synced, never missed. */
-static bool is_scratch(const struct store *store, struct inode *inode)
-{
-    static const char suffix[] = "-shm";
-    char path[ORD_PATH_MAX];
-    size_t size;
-
-    if (inode->scratch == SCRATCH_UNKNOWN) {
-        inode_path(store, inode, path, sizeof path);
-        size = strlen(path);
-        inode->scratch = SCRATCH_NO;
-        if (size >= sizeof suffix &&
-            strcmp(path + size - (sizeof suffix - 1), suffix) == 0)
-            inode->scratch = SCRATCH_YES;
-    }
-    return inode->scratch == SCRATCH_YES;
 }
 
 static void count_one(const struct store *store, const struct record *record,
@@ -285,7 +333,8 @@ static void count_losses(struct rollback *back, uint64_t keep)
         at->inode->is_lost = false;
         at->inode->lost_bytes = 0;
     }
-    back->loss->kept = keep;
+    for (; at != NULL; at = at->older)
+        back->loss->kept += !is_scratch(store, at->inode);
 }
 
 static void print_losers(const struct rollback *back)
@@ -316,9 +365,10 @@ void undo_all(struct store *store, const struct ord_disk_cut *cut,
     memset(loss, 0, sizeof *loss);
     count_losses(&back, keep);
     while (store->record_count > keep)
-        undo_one(store, store->all.newest);
+        undo_one(&back, store->all.newest);
     if (torn != NULL)
         tear(&back, torn, cut);
+    resize_all(&back);
     print_losers(&back);
     undo_forget(store);
 }

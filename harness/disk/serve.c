@@ -73,12 +73,14 @@ static void *obey(void *arg)
         struct disk_answer answer;
 
         memset(&answer, 0, sizeof answer);
-        if (order.kind == DISK_CUT) {
-            (void)pthread_mutex_lock(&daemon->fs.store.lock);
+        (void)pthread_mutex_lock(&daemon->fs.store.lock);
+        if (order.kind == DISK_CUT)
             undo_all(&daemon->fs.store, &order.cut, &answer.loss);
-            (void)pthread_mutex_unlock(&daemon->fs.store.lock);
-        }
-        fs_drop_caches(&daemon->fs);
+        else if (order.kind == DISK_SETTLE)
+            undo_forget(&daemon->fs.store);
+        (void)pthread_mutex_unlock(&daemon->fs.store.lock);
+        if (order.kind != DISK_SETTLE)
+            fs_drop_caches(&daemon->fs);
         (void)send(daemon->socket, &answer, sizeof answer, MSG_NOSIGNAL);
     }
     _exit(0); /* nobody is left to give orders */

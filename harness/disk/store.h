@@ -40,7 +40,11 @@ struct inode {
     uint64_t wanted;            /* passes of undo.c that want its names, ... */
     uint64_t walked;            /* ... and all that happened in it */
     uint64_t lost_bytes;
-    bool is_lost; /* by the power cut: counted */
+    /* Of rollback.c. */
+    bool is_lost; /* counted */
+    bool is_resized;
+    uint64_t size; /* that it will have */
+    struct inode *next_resized;
     enum { SCRATCH_UNKNOWN, SCRATCH_NO, SCRATCH_YES } scratch; /* rollback.c */
 };
 

@@ -31,6 +31,7 @@ enum which {
     SET_SNAPSHOT_AFTER,
     SET_REQUEST_TIMEOUT,
     SET_JOIN,
+    SET_FSYNC,
     SET_MUTANT,
     SET_SEED,
     SET_COUNT,
@@ -68,6 +69,7 @@ static const struct spec specs[SET_COUNT] = {
     [SET_SNAPSHOT_AFTER] = {"snapshot-after", KIND_NUMBER, 1, 1000000, {""}},
     [SET_REQUEST_TIMEOUT] = {"request-timeout", KIND_DURATION, 10, 60000, {""}},
     [SET_JOIN] = {"join", KIND_CHOICE, 0, 0, {"off", "on"}},
+    [SET_FSYNC] = {"fsync", KIND_CHOICE, 0, 0, {"off", "on"}},
     [SET_MUTANT] = {"mutant",
                     KIND_CHOICE,
                     0,
@@ -230,6 +232,9 @@ static void set_value(struct rd_config *config, enum which which, int64_t value)
     case SET_JOIN:
         core->is_join = value == 1;
         break;
+    case SET_FSYNC:
+        config->is_fsync_off = value == 0;
+        break;
     case SET_MUTANT:
         core->mutant = (enum rd_mutant)value;
         break;
@@ -370,6 +375,8 @@ void rd_config_print(const struct rd_config *config, struct ord_buf *out)
                    specs[SET_FENCING].choice[core->is_fencing]);
     ord_buf_printf(out, "stonith:%s\n",
                    specs[SET_STONITH].choice[core->stonith]);
+    ord_buf_printf(out, "fsync:%s\n",
+                   specs[SET_FSYNC].choice[!config->is_fsync_off]);
     ord_buf_printf(out, "mutant:%s\n", specs[SET_MUTANT].choice[core->mutant]);
     ord_buf_printf(out, "controller:%u\n", core->controller);
     ord_buf_printf(out, "timeout-ms:%" PRId64 "\n", core->timeout_ns / ORD_MS);

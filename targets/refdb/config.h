@@ -2,6 +2,7 @@
 #ifndef RD_CONFIG_H
 #define RD_CONFIG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "harness/base/buf.h"
@@ -16,6 +17,7 @@ struct rd_config {
     char ip[RD_IP_SIZE];
     char peer_ip[RD_NODE_MAX + 1][RD_IP_SIZE]; /* by id; "" = no such node */
     char data[ORD_PATH_MAX];
+    bool is_fsync_off; /* acknowledged is what the kernel has, not the disk */
     uint16_t client_port;
     uint16_t peer_port;
     int64_t request_timeout_ns;

@@ -509,7 +509,9 @@ static bool open_core(struct rd_node *node)
     if (rd_storage_open(node->config.data, &node->storage, &hard, &log,
                         &applied, &node->err) != ORD_OK)
         return false;
-    if (open_identity(node) != ORD_OK ||
+    if ((node->config.is_fsync_off &&
+         rd_storage_fsync_off(node->storage, &node->err) != ORD_OK) ||
+        open_identity(node) != ORD_OK ||
         open_members(node, &members, &is_there) != ORD_OK) {
         rd_log_fini(&log);
         return false;

@@ -253,6 +253,11 @@ fail:
     return err->rc;
 }
 
+int rd_storage_fsync_off(struct rd_storage *storage, struct ord_err *err)
+{
+    return exec(storage->db, "PRAGMA synchronous=OFF", "sync", err);
+}
+
 void rd_storage_close(struct rd_storage **storage)
 {
     struct rd_storage *old = *storage;

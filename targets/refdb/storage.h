@@ -27,6 +27,9 @@ enum rd_read_kind { RD_READ_GET, RD_READ_SMEMBERS, RD_READ_LRANGE };
 int rd_storage_open(const char *dir, struct rd_storage **storage,
                     struct rd_hard *hard, struct rd_log *log, uint64_t *applied,
                     struct ord_err *err);
+/* From here on nothing is made durable: a kill loses nothing, a power cut
+ * does. */
+int rd_storage_fsync_off(struct rd_storage *storage, struct ord_err *err);
 /* Commits what is open.  Safe on NULL. */
 void rd_storage_close(struct rd_storage **storage);
 

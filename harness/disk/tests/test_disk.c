@@ -92,6 +92,10 @@ ParameterizedTestParameters(disk, power_cut)
         {"w a 0 1; w a 1 2; D; w a 2 3; w a 3 4; K 50", "a=123", "="},
         {"w a 0 1; D; w a 1 2; w b 0 x; u a; w a 0 9; K 60", "b=x", "="},
         {"w a 0 1; D; w a 1 2; K 100", "a=12", "="},
+        /* Cut short and grown again: the middle comes back, too. */
+        {"w a 0 abcdef; D; t a 2; w a 4 XY; t a 3; K 0", "a=abcdef", "="},
+        {"w a 0 abcdef; D; t a 2; w a 4 XY; t a 3; K 34", "a=ab", "="},
+        {"w a 0 abcdef; D; t a 2; w a 4 XY; t a 3; K 67", "a=ab..XY", "="},
     };
     return cr_make_param_array(struct row, rows, sizeof rows / sizeof *rows);
 }
@@ -102,4 +106,83 @@ ParameterizedTest(struct row *row, disk, power_cut, .timeout = 30)
         cr_skip_test("no FUSE here: see above");
     cr_expect_eq(rig_run(ORD_DISK_EXT4, body_row, row), 0);
     cr_expect_eq(rig_run(ORD_DISK_POSIX, body_row, row), 0);
+}
+
+/* ---- torn writes --------------------------------------------------------- */
+
+/* The last write that survives is there up to some byte, and whole before. */
+static int body_torn(struct rig *rig, void *arg)
+{
+    struct ord_disk_loss loss;
+    char got[256];
+    uint32_t lengths = 0;
+
+    (void)arg;
+    for (uint32_t seed = 1; seed <= 20; seed++) {
+        char script[200];
+        size_t size;
+
+        (void)snprintf(script, sizeof script,
+                       "w a 0 0123; D; w a 4 abcdefghij; w a 14 lost; B %u",
+                       seed);
+        CHECK(rig_do(rig, script, &loss));
+        CHECK(rig_list(rig, rig->dir, got, sizeof got));
+        size = strlen(got) - 2;
+        CHECK(strncmp(got, "a=0123abcdefghij", size + 2) == 0);
+        CHECK(size > 4 && size < 14);
+        CHECK(loss.torn_at == size && strcmp(loss.torn, "a") == 0);
+        lengths |= 1U << size;
+        CHECK(rig_do(rig, "u a", &loss));
+    }
+    CHECK(__builtin_popcount(lengths) > 3); /* not always at the same byte */
+    /* An overwrite: its end is the old one's. */
+    CHECK(rig_do(rig, "w b 0 oooooooo; D; w b 0 nnnnnnnn; B 1", &loss));
+    CHECK(rig_list(rig, rig->dir, got, sizeof got));
+    CHECK(strncmp(got, "b=n", 3) == 0 && got[9] == 'o');
+    /* Nothing that small is torn at a sector's end. */
+    CHECK(rig_do(rig, "D; w b 0 nnnnnnnn; C 1", &loss));
+    CHECK(rig_list(rig, rig->dir, got, sizeof got));
+    CHECK(loss.torn_at == 0 && loss.changes == 1);
+    CHECK(rig_do(rig, "D; w b 508 nnnnnnnn; C 1", &loss));
+    CHECK(rig_list(rig, rig->dir, got, sizeof got));
+    CHECK(loss.torn_at == 512 && strcmp(got, "b=<512>") == 0);
+    return 0;
+}
+
+Test(disk, a_torn_write_is_there_up_to_some_byte, .timeout = 30)
+{
+    if (!rig_is_possible())
+        cr_skip_test("no FUSE here: see above");
+    cr_expect_eq(rig_run(ORD_DISK_EXT4, body_torn, NULL), 0);
+}
+
+/* ---- figures ------------------------------------------------------------- */
+
+static int body_loss(struct rig *rig, void *arg)
+{
+    struct ord_disk_loss loss;
+
+    (void)arg;
+    CHECK(rig_do(rig,
+                 "m d; w d/a 0 0123456789; w b 0 xyz; w c-shm 0 x; D; "
+                 "w d/a 2 ABCD; w b 3 more; t b 1; w c-shm 0 y; u b; w n 0 q; "
+                 "K 0",
+                 &loss));
+    CHECK(loss.changes == 6); /* 4 of content, 2 of names: b gone, n born */
+    CHECK(loss.writes == 4);
+    CHECK(loss.names == 2);
+    CHECK(loss.bytes == 4 + 4 + 6 + 1);
+    CHECK(loss.files == 3);
+    CHECK(loss.scratch == 1);
+    CHECK(strcmp(loss.what, "b 10 bytes, d/a 4 bytes, n 1 bytes") == 0);
+    CHECK(rig_do(rig, "K 0", &loss));
+    CHECK(loss.changes == 0 && loss.kept == 0);
+    return 0;
+}
+
+Test(disk, a_power_cut_counts_what_it_undid, .timeout = 30)
+{
+    if (!rig_is_possible())
+        cr_skip_test("no FUSE here: see above");
+    cr_expect_eq(rig_run(ORD_DISK_EXT4, body_loss, NULL), 0);
 }
