@@ -7,7 +7,7 @@
 #include "harness/base/clock.h"
 #include "targets/refdb/cmd.h"
 
-enum { CHOICES_MAX = 12, CHOICE_SIZE = 28 };
+enum { CHOICES_MAX = 13, CHOICE_SIZE = 28 };
 
 enum kind { KIND_CHOICE, KIND_DURATION, KIND_NUMBER, KIND_TEXT };
 
@@ -78,7 +78,7 @@ static const struct spec specs[SET_COUNT] = {
                      "commit-minority", "forget-vote", "no-log-check",
                      "apply-twice", "member-no-commit-own-term",
                      "member-two-at-once", "member-counts-at-once",
-                     "member-by-name", "removed-disrupts"}},
+                     "member-by-name", "removed-disrupts", "wall-lease"}},
     [SET_SEED] = {"seed", KIND_NUMBER, 0, INT64_MAX, {""}},
 };
 

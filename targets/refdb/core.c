@@ -115,6 +115,7 @@ void rd_reset_peer(struct rd_core *core, uint32_t id, int64_t now)
     peer->match = peer->sent_commit = peer->probe_acked = peer->goal = 0;
     peer->is_waiting = peer->is_announced = false;
     peer->heard_ns = now;
+    peer->heard_wall_ns = now + core->wall_ahead_ns;
 }
 
 void rd_become_leader(struct rd_core *core, int64_t now)

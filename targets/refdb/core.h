@@ -41,6 +41,7 @@ enum rd_mutant {
     RD_MUTANT_MEMBER_COUNTS_AT_ONCE,
     RD_MUTANT_MEMBER_BY_NAME,
     RD_MUTANT_REMOVED_DISRUPTS,
+    RD_MUTANT_WALL_LEASE,
 };
 
 struct rd_core_config {
@@ -109,9 +110,10 @@ struct rd_peer {
     uint64_t match;       /* durable there, as far as the leader knows */
     uint64_t sent_commit; /* newest commit it has been told */
     uint64_t probe_acked;
-    int64_t heard_ns; /* our newest stamp that came back */
-    int64_t stamp;    /* its newest stamp, to be echoed */
-    bool is_waiting;  /* probe sent, no reply yet */
+    int64_t heard_ns;      /* our newest stamp that came back */
+    int64_t heard_wall_ns; /* the same by the real clock: mutant wall-lease */
+    int64_t stamp;         /* its newest stamp, to be echoed */
+    bool is_waiting;       /* probe sent, no reply yet */
     bool is_announced;
     bool has_answered; /* this election or query round */
     bool has_granted;
@@ -144,9 +146,11 @@ struct rd_core {
     uint64_t members_index;    /* of their entry; 0: none beyond applied */
     bool is_voter;
 
-    int64_t heard_ns;    /* a leader, last */
-    int64_t deadline_ns; /* of follower or candidate: start an election */
-    int64_t window_ns;   /* answers are awaited until then */
+    int64_t heard_ns;      /* a leader, last */
+    int64_t wall_ahead_ns; /* the caller's: real minus monotonic time; for the
+                              mutant wall-lease only */
+    int64_t deadline_ns;   /* of follower or candidate: start an election */
+    int64_t window_ns;     /* answers are awaited until then */
     uint64_t round;
     bool is_booting;
     bool is_querying;

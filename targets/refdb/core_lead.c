@@ -118,6 +118,22 @@ void rd_send_appends(struct rd_core *core, bool is_beat, int64_t now)
 }
 
 /* The contact that makes a majority together with this node. */
+static int64_t heard(const struct rd_core *core, uint32_t from)
+{
+    return core->config.mutant == RD_MUTANT_WALL_LEASE
+               ? core->peer[from].heard_wall_ns
+               : core->peer[from].heard_ns;
+}
+
+static void note_heard(struct rd_core *core, struct rd_peer *peer,
+                       int64_t stamp)
+{
+    if (peer->heard_ns >= stamp)
+        return;
+    peer->heard_ns = stamp;
+    peer->heard_wall_ns = stamp + core->wall_ahead_ns;
+}
+
 static int64_t majority_contact(const struct rd_core *core)
 {
     int64_t best[RD_NODE_MAX];
@@ -128,11 +144,11 @@ static int64_t majority_contact(const struct rd_core *core)
     {
         uint32_t at = count++;
 
-        while (at > 0 && best[at - 1] < core->peer[i].heard_ns) {
+        while (at > 0 && best[at - 1] < heard(core, i)) {
             best[at] = best[at - 1];
             at--;
         }
-        best[at] = core->peer[i].heard_ns;
+        best[at] = heard(core, i);
     }
     ORD_ASSERT(need <= count);
     return need == 0 ? INT64_MAX : best[need - 1];
@@ -284,6 +300,15 @@ void rd_fail_reads(struct rd_core *core)
     ord_buf_clear(&core->reads);
 }
 
+/* The mutant takes the real clock for one that only goes forward. */
+static bool has_wall_lease(const struct rd_core *core, int64_t now)
+{
+    return core->config.mutant == RD_MUTANT_WALL_LEASE &&
+           core->commit >= core->noop_index &&
+           now + core->wall_ahead_ns - majority_contact(core) <=
+               core->config.timeout_ns;
+}
+
 enum rd_proposal rd_core_read(struct rd_core *core, uint64_t token, int64_t now)
 {
     struct read read = {.token = token, .index = core->commit};
@@ -295,7 +320,8 @@ enum rd_proposal rd_core_read(struct rd_core *core, uint64_t token, int64_t now)
     /* A new leader knows what is committed once its first entry is. */
     if (read.index < core->noop_index)
         read.index = core->noop_index;
-    if (core->config.mutant == RD_MUTANT_STALE_LEADER_READ)
+    if (core->config.mutant == RD_MUTANT_STALE_LEADER_READ ||
+        has_wall_lease(core, now))
         read.index = 0;
     else if (core->config.ack == RD_QUORUM)
         read.probe = core->probe + (core->is_probe_due ? 0 : 1);
@@ -363,8 +389,7 @@ void rd_on_append_reply(struct rd_core *core, const struct rd_msg *msg,
     if (core->role != RD_LEADER || msg->epoch != core->hard.epoch ||
         !peer->is_member)
         return;
-    if (peer->heard_ns < msg->echo)
-        peer->heard_ns = msg->echo;
+    note_heard(core, peer, msg->echo);
     if (peer->probe_acked < msg->probe)
         peer->probe_acked = msg->probe;
     if (!(msg->flags & RD_FLAG_OK)) {
@@ -412,8 +437,7 @@ void rd_on_snap_reply(struct rd_core *core, const struct rd_msg *msg,
     if (core->role != RD_LEADER || msg->epoch != core->hard.epoch ||
         !peer->is_member)
         return;
-    if (peer->heard_ns < msg->echo)
-        peer->heard_ns = msg->echo;
+    note_heard(core, peer, msg->echo);
     if (peer->mode != RD_MODE_SNAPSHOT)
         return;
     if (!(msg->flags & RD_FLAG_OK)) {
@@ -439,6 +463,8 @@ void rd_lead_tick(struct rd_core *core, int64_t now)
     int64_t contact = majority_contact(core);
 
     ORD_ASSERT(core->role == RD_LEADER);
+    if (core->config.mutant == RD_MUTANT_WALL_LEASE && contact != INT64_MAX)
+        contact -= core->wall_ahead_ns;
     RD_PEERS(core, i)
     if (core->peer[i].mode == RD_MODE_SNAPSHOT &&
         now >= core->peer[i].snap_deadline_ns)

@@ -10,6 +10,7 @@
 #include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "harness/base/clock.h"
@@ -354,12 +355,22 @@ static void take_signal(struct rd_node *node)
     node->is_stopping = true;
 }
 
+static int64_t wall_ns(void)
+{
+    struct timespec now = {0};
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec * ORD_S + now.tv_nsec;
+}
+
 static void take_events(struct rd_node *node, int timeout_ms)
 {
     struct epoll_event events[EVENTS_MAX];
     int count = epoll_wait(node->epoll, events, EVENTS_MAX, timeout_ms);
 
     node->now = ord_now_ns();
+    if (node->config.core.mutant == RD_MUTANT_WALL_LEASE)
+        node->core.wall_ahead_ns = wall_ns() - node->now;
     for (int i = 0; i < count; i++) {
         uint32_t slot = (uint32_t)events[i].data.u64;
 
