@@ -205,7 +205,8 @@ int ord_disk_wish(const struct ord_nemesis_entry *entries, uint32_t count,
     for (uint32_t i = 0; i < count; i++) {
         struct disk_fault disk;
 
-        if (strcmp(entries[i].fault, ord_nemesis_disk.name) != 0)
+        if (strcmp(entries[i].fault, ord_nemesis_disk.name) != 0 ||
+            entries[i].is_left_out)
             continue;
         if (bad_entry != NULL)
             *bad_entry = i;
@@ -385,6 +386,7 @@ const struct ord_nemesis_ops ord_nemesis_disk = {
     .heal = disk_heal,
     .took_hold = disk_took_hold,
     .grip = disk_grip,
+    .excludes = "disk",
     .may_crash = true,
     .needs = "/dev/fuse, but for flip and truncate",
     .probe = disk_probe,

@@ -283,20 +283,21 @@ static int first_of(const struct ord_nemesis_entry *entry,
     return ORD_OK;
 }
 
-int ord_entry_check(const struct ord_nemesis_entry *entry,
-                    const struct ord_plan_in *in, struct ord_err *err)
+int ord_entry_try(const struct ord_nemesis_entry *entry,
+                  struct ord_arena *arena, ord_entry_trial *trial, void *ctx,
+                  struct ord_err *err)
 {
     struct ord_nemesis_entry tried;
     struct ord_fault_param *params = NULL;
 
-    if (first_of(entry, in->arena, &tried, &params, err) != ORD_OK ||
-        ord_plan_check(&tried, in, err) != ORD_OK)
+    if (first_of(entry, arena, &tried, &params, err) != ORD_OK ||
+        trial(ctx, &tried, err) != ORD_OK)
         return err->rc;
     for (uint32_t i = 0; i < entry->param_count; i++) {
         const char *first = params[i].value;
 
-        params[i].value = end_of(entry->params[i].value, true, in->arena);
-        if (ord_plan_check(&tried, in, err) != ORD_OK)
+        params[i].value = end_of(entry->params[i].value, true, arena);
+        if (params[i].value != first && trial(ctx, &tried, err) != ORD_OK)
             return err->rc;
         params[i].value = first;
     }
@@ -306,11 +307,38 @@ int ord_entry_check(const struct ord_nemesis_entry *entry,
 
         for (uint32_t k = 0; k < 2 * choice->count; k++) {
             params[choice->param].value =
-                end_of(choice->values[k / 2], k % 2 == 1, in->arena);
-            if (ord_plan_check(&tried, in, err) != ORD_OK)
+                end_of(choice->values[k / 2], k % 2 == 1, arena);
+            if (trial(ctx, &tried, err) != ORD_OK)
                 return err->rc;
         }
         params[choice->param].value = first;
     }
     return ORD_OK;
+}
+
+static int check(void *ctx, const struct ord_nemesis_entry *entry,
+                 struct ord_err *err)
+{
+    return ord_plan_check(entry, ctx, err);
+}
+
+int ord_entry_check(const struct ord_nemesis_entry *entry,
+                    const struct ord_plan_in *in, struct ord_err *err)
+{
+    struct ord_plan_in copy = *in;
+
+    return ord_entry_try(entry, in->arena, check, &copy, err);
+}
+
+static int probe(void *ctx, const struct ord_nemesis_entry *entry,
+                 struct ord_err *err)
+{
+    (void)ctx;
+    return ord_nemesis_probe(entry, err);
+}
+
+int ord_entry_probe(const struct ord_nemesis_entry *entry,
+                    struct ord_arena *arena, struct ord_err *err)
+{
+    return ord_entry_try(entry, arena, probe, NULL, err);
 }

@@ -23,11 +23,20 @@ int ord_entries_draw(const struct ord_nemesis_entry *entries, uint32_t count,
                      uint64_t seed, bool is_swarm, struct ord_arena *arena,
                      struct ord_nemesis_entry *out, struct ord_err *err);
 
-/* Are all texts that could be drawn understood by the entry's fault? Each
- * choice, and both ends of each range, beside the first of the others.
- * ORD_EUSAGE names the parameter. */
+/* Tries what could be drawn: each choice, and both ends of each range, beside
+ * the first of the others.  Ends with the first error of `trial`. */
+typedef int ord_entry_trial(void *ctx, const struct ord_nemesis_entry *entry,
+                            struct ord_err *err);
+int ord_entry_try(const struct ord_nemesis_entry *entry,
+                  struct ord_arena *arena, ord_entry_trial *trial, void *ctx,
+                  struct ord_err *err);
+/* Does the entry's fault understand all of it? ORD_EUSAGE names the parameter.
+ */
 int ord_entry_check(const struct ord_nemesis_entry *entry,
                     const struct ord_plan_in *in, struct ord_err *err);
+/* Can all of it work on this machine? See ord_nemesis_probe(). */
+int ord_entry_probe(const struct ord_nemesis_entry *entry,
+                    struct ord_arena *arena, struct ord_err *err);
 
 /* Swarm mode's coin for each of count things, but never all are left out.
  * what: a word of its own for each kind of things. */

@@ -13,6 +13,7 @@
 #include "harness/run/swarm.h"
 #include "harness/run/yaml.h"
 #include "nemesis/disk.h"
+#include "nemesis/draw.h"
 
 enum { VARY_MAX = 8, VARIANTS_MAX = 1000, SEEDS_MAX = ORD_CELLS_MAX };
 
@@ -468,11 +469,17 @@ int ord_cell_faults(const struct ord_cell *cell, struct ord_arena *arena,
 
 int ord_cell_probe(const struct ord_cell *cell, struct ord_err *err)
 {
-    for (uint32_t i = 0; i < cell->entry_count; i++) {
-        if (ord_nemesis_probe(&cell->written[i], err) != ORD_OK)
-            return ord_wrap(err, "%s:%u", cell->path, cell->written[i].line);
+    struct ord_arena arena;
+    int rc = ORD_OK;
+
+    ord_arena_init(&arena, (size_t)1 << 26);
+    for (uint32_t i = 0; i < cell->entry_count && rc == ORD_OK; i++) {
+        rc = ord_entry_probe(&cell->written[i], &arena, err);
+        if (rc != ORD_OK)
+            rc = ord_wrap(err, "%s:%u", cell->path, cell->written[i].line);
     }
-    return ORD_OK;
+    ord_arena_fini(&arena);
+    return rc;
 }
 
 int ord_cell_workload(const struct ord_cell *cell, struct ord_arena *arena,
