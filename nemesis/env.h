@@ -47,11 +47,25 @@ struct ord_node_actions {
     bool (*all_stopped)(struct ord_nemesis_env *env, uint64_t nodes);
 };
 
+/* What a command of the target's said about a node. */
+struct ord_node_answer {
+    bool is_yes;    /* it exited with 0 */
+    int64_t number; /* that it printed, 0 if none */
+    char text[160]; /* the beginning of what it printed, on one line */
+};
+
 struct ord_nemesis_env {
     struct ord_cluster *cluster;
     uint32_t node_count;
     /* Starts the target on this node; returns once its program runs. */
     int (*start_node)(void *ctx, uint32_t node, struct ord_err *err);
+    /* Runs a command of target.yaml ("primary", "promote") for this node, in
+     * the clients' network, and waits for its end; one that is late is killed
+     * and has said no.  ORD_EUSAGE: the target has no such command.  NULL:
+     * there is no target. */
+    int (*ask_target)(void *ctx, const char *what, uint32_t node,
+                      int64_t timeout_ns, struct ord_node_answer *answer,
+                      struct ord_err *err);
     void *ctx;
     const struct ord_node_actions *nodes; /* NULL: those of the cluster */
     struct ord_claim claims[ORD_CLAIMS_MAX];

@@ -201,7 +201,9 @@ struct ord_nemesis_ops {
     bool (*may_crash_of)(const struct ord_fault *fault); /* or, by fault */
 
     /* ---- what it takes, besides a sandbox; may be left out ---- */
-    const char *needs; /* "/dev/fuse", one line */
+    const char *needs;       /* "/dev/fuse", one line */
+    const char *asks_target; /* a command that target.yaml has to have, besides
+                                `primary` */
     /* Can it work on this machine, for this user? Asked before a run, outside
      * of its sandbox; milliseconds.  entry NULL: with presets.  The error says
      * what is missing and how to get it. */

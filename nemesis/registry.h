@@ -13,5 +13,6 @@ extern const struct ord_nemesis_ops ord_nemesis_pause;
 extern const struct ord_nemesis_ops ord_nemesis_clock;
 extern const struct ord_nemesis_ops ord_nemesis_process;
 extern const struct ord_nemesis_ops ord_nemesis_disk;
+extern const struct ord_nemesis_ops ord_nemesis_promote;
 
 #endif

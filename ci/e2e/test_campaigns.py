@@ -51,6 +51,9 @@ class Campaigns(Case):
         self.some_of("ci/campaigns/redis.yaml", "waits", "loses-writes",
                      "stale-replicas")
 
+    def test_postgres(self):
+        self.some_of("ci/campaigns/postgres.yaml", "[fa][as]*")
+
     @unittest.skipUnless(LONG, "a minute and a half: ORD_LONG=1")
     def test_every_fault(self):
         self.run_campaign("ci/campaigns/faults.yaml")

@@ -444,6 +444,28 @@ void ord_cell_folder(const struct ord_cell *cell, char *out, size_t size)
 
 /* ---- what a cell is made of ---------------------------------------------- */
 
+/* A fault may need a command that the target does not have. */
+static int check_commands(const struct ord_cell *cell, struct ord_err *err)
+{
+    for (uint32_t i = 0; i < cell->entry_count; i++) {
+        const struct ord_nemesis_ops *ops =
+            ord_nemesis_find(cell->entries[i].fault);
+        const char *missing = ops->asks_target;
+
+        if (missing == NULL)
+            continue;
+        if (ord_target_command(cell->target, missing) != NULL)
+            missing = "primary";
+        if (ord_target_command(cell->target, missing) == NULL)
+            return ord_fail(err, ORD_EUSAGE,
+                            "%s:%u: %s: target %s has no '%s' in its "
+                            "target.yaml",
+                            cell->path, cell->entries[i].line, ops->name,
+                            cell->target->name, missing);
+    }
+    return ORD_OK;
+}
+
 int ord_cell_faults(const struct ord_cell *cell, struct ord_arena *arena,
                     struct ord_fault_plan *out, struct ord_err *err)
 {
@@ -464,7 +486,7 @@ int ord_cell_faults(const struct ord_cell *cell, struct ord_arena *arena,
         rc = ord_disk_wish(cell->entries, cell->entry_count, &wish, &bad, err);
     if (rc != ORD_OK && bad < cell->entry_count)
         return ord_wrap(err, "%s:%u", cell->path, cell->entries[bad].line);
-    return rc;
+    return rc == ORD_OK ? check_commands(cell, err) : rc;
 }
 
 int ord_cell_probe(const struct ord_cell *cell, struct ord_err *err)

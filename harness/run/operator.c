@@ -95,6 +95,7 @@ static int start_node(void *ctx, uint32_t node, struct ord_err *err)
     char name[16];
     struct ord_arena arena;
     struct ord_command command = {.env = cell->target->env};
+    struct ord_template in;
     int rc;
 
     snprintf(name, sizeof name, "n%u", node);
@@ -104,28 +105,28 @@ static int start_node(void *ctx, uint32_t node, struct ord_err *err)
     if (rc != ORD_OK)
         return rc;
     ord_arena_init(&arena, (size_t)ARENA_SIZE_MAX);
-    {
-        const struct ord_template in = {
-            .target = cell->target,
-            .node = node,
-            .count = cell->node_count,
-            .seed = cell->seed,
-            .data = data,
-            .settings = cell->settings,
-            .setting_count = cell->setting_count,
-        };
-        rc = ord_template_argv(&in, cell->target->start, &arena, &command.argv,
-                               err);
-        if (rc == ORD_OK && cell->target->stop_argv != NULL)
-            rc = ord_template_argv(&in, cell->target->stop_argv, &arena,
-                                   &command.stop_argv, err);
-    }
+    in = ord_cell_template(cell, node, data);
+    rc =
+        ord_template_argv(&in, cell->target->start, &arena, &command.argv, err);
+    if (rc == ORD_OK && cell->target->stop_argv != NULL)
+        rc = ord_template_argv(&in, cell->target->stop_argv, &arena,
+                               &command.stop_argv, err);
     command.stop_signal = cell->target->stop_signal;
     command.cwd = data;
     if (rc == ORD_OK)
         rc = ord_node_start(op->config->cluster, node, &command, err);
     ord_arena_fini(&arena);
     return rc;
+}
+
+static int ask_target(void *ctx, const char *what, uint32_t node,
+                      int64_t timeout_ns, struct ord_node_answer *answer,
+                      struct ord_err *err)
+{
+    const struct operator_state *op = ctx;
+
+    return ord_ask_target(op->config->cluster, op->config->cell, what, node,
+                          timeout_ns, answer, err);
 }
 
 /* The last lines of the node's log, on one line. */
@@ -667,6 +668,7 @@ int ord_operator_run(const struct ord_operator_config *config)
     ord_nemesis_env_init(&op->env, config->cell->node_count);
     op->env.cluster = config->cluster;
     op->env.start_node = start_node;
+    op->env.ask_target = ask_target;
     op->env.ctx = op;
     op->env.stop_within_ns = config->cell->target->grace_ns;
     if (set_up(op, &err) == ORD_OK) {

@@ -1,13 +1,29 @@
 #include "harness/run/ready.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "harness/control/node.h"
 
 enum {
     OUTPUT_SIZE_MAX = 4096,
+    ARENA_SIZE_MAX = 1 << 20,
     PROBES_MAX = 8, /* at once: with many nodes, asking must not starve them */
 };
+
+struct ord_template ord_cell_template(const struct ord_cell *cell,
+                                      uint32_t node, const char *data)
+{
+    return (struct ord_template){
+        .target = cell->target,
+        .node = node,
+        .count = cell->node_count,
+        .seed = cell->seed,
+        .data = data,
+        .settings = cell->settings,
+        .setting_count = cell->setting_count,
+    };
+}
 
 int ord_ask_nodes_init(struct ord_ask_nodes *ask, struct ord_cluster *cluster,
                        const struct ord_cell *cell, const char *const *argv,
@@ -16,14 +32,7 @@ int ord_ask_nodes_init(struct ord_ask_nodes *ask, struct ord_cluster *cluster,
 {
     *ask = (struct ord_ask_nodes){.cluster = cluster, .timeout_ns = timeout_ns};
     for (uint32_t i = 1; argv != NULL && i <= cell->node_count; i++) {
-        const struct ord_template in = {
-            .target = cell->target,
-            .node = i,
-            .count = cell->node_count,
-            .seed = cell->seed,
-            .settings = cell->settings,
-            .setting_count = cell->setting_count,
-        };
+        const struct ord_template in = ord_cell_template(cell, i, NULL);
         int rc = ord_template_argv(&in, argv, arena, &ask->argv[i], err);
 
         if (rc != ORD_OK)
@@ -99,4 +108,45 @@ int ord_ask_step(struct ord_ask_nodes *ask, uint64_t whom, int64_t now_ns,
             return rc;
     }
     return ORD_OK;
+}
+
+/* ---- one question -------------------------------------------------------- */
+
+static void put_line(char *out, size_t size, const char *text)
+{
+    snprintf(out, size, "%s", text);
+    for (char *c = out; *c != '\0'; c++) {
+        if (*c == '\n')
+            *c = c[1] != '\0' ? '|' : '\0';
+    }
+}
+
+int ord_ask_target(struct ord_cluster *cluster, const struct ord_cell *cell,
+                   const char *what, uint32_t node, int64_t timeout_ns,
+                   struct ord_node_answer *answer, struct ord_err *err)
+{
+    const struct ord_template in = ord_cell_template(cell, node, NULL);
+    const char *const *command = ord_target_command(in.target, what);
+    const char *const *argv = NULL;
+    struct ord_exit exit = {0};
+    struct ord_arena arena;
+    struct ord_buf out;
+    int rc;
+
+    *answer = (struct ord_node_answer){0};
+    if (command == NULL)
+        return ord_fail(err, ORD_EUSAGE, "target %s has no '%s'",
+                        in.target->name, what);
+    ord_arena_init(&arena, ARENA_SIZE_MAX);
+    ord_buf_init(&out, OUTPUT_SIZE_MAX);
+    rc = ord_template_argv(&in, command, &arena, &argv, err);
+    if (rc == ORD_OK) {
+        rc = ord_cluster_run(cluster, 0, argv, timeout_ns, &out, &exit, err);
+        answer->is_yes = rc == ORD_OK && !exit.is_signal && exit.code == 0;
+        answer->number = strtoll(ord_buf_str(&out), NULL, 10);
+        put_line(answer->text, sizeof answer->text, ord_buf_str(&out));
+    }
+    ord_buf_fini(&out);
+    ord_arena_fini(&arena);
+    return rc == ORD_ETIMEOUT ? ORD_OK : rc;
 }

@@ -5,6 +5,7 @@
 
 #include "harness/control/cluster.h"
 #include "harness/run/campaign.h"
+#include "nemesis/env.h"
 
 /* One short program per node (the target's `ready` or `primary`). */
 struct ord_ask_nodes {
@@ -28,5 +29,15 @@ void ord_ask_reset(struct ord_ask_nodes *ask); /* kills probes, forgets */
  * error is the harness's (the program cannot be run). */
 int ord_ask_step(struct ord_ask_nodes *ask, uint64_t whom, int64_t now_ns,
                  int64_t again_ns, struct ord_err *err);
+
+/* What a cell's command lines are filled in with; data may be NULL. */
+struct ord_template ord_cell_template(const struct ord_cell *cell,
+                                      uint32_t node, const char *data);
+/* Runs the target's command of this name ("promote") for a node and waits for
+ * its end, at most timeout_ns: then it has said no.  ORD_EUSAGE: the target has
+ * none of this name. */
+int ord_ask_target(struct ord_cluster *cluster, const struct ord_cell *cell,
+                   const char *what, uint32_t node, int64_t timeout_ns,
+                   struct ord_node_answer *answer, struct ord_err *err);
 
 #endif

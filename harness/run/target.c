@@ -1,5 +1,6 @@
 #include "harness/run/target.h"
 
+#include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,14 @@ ord_target_setting(const struct ord_target *target, const char *name)
             return &target->settings[i];
     }
     return NULL;
+}
+
+const char *const *ord_target_command(const struct ord_target *target,
+                                      const char *what)
+{
+    if (strcmp(what, "primary") == 0)
+        return target->primary;
+    return strcmp(what, "promote") == 0 ? target->promote : NULL;
 }
 
 /* ---- reading target.yaml ------------------------------------------------ */
@@ -136,6 +145,7 @@ static int read_node(const struct ord_yaml *from, struct ord_arena *arena,
     const struct ord_yaml *ready = NULL;
     const struct ord_yaml *settled = NULL;
     const struct ord_yaml *primary = NULL;
+    const struct ord_yaml *promote = NULL;
     const struct ord_yaml *env = NULL;
     const struct ord_yaml *logs = NULL;
     const struct ord_yaml *stop = NULL;
@@ -149,6 +159,7 @@ static int read_node(const struct ord_yaml *from, struct ord_arena *arena,
          600 * ORD_S, false},
         {"settled", ORD_YAML_STRINGS, &settled, 0, 0, false},
         {"primary", ORD_YAML_STRINGS, &primary, 0, 0, false},
+        {"promote", ORD_YAML_STRINGS, &promote, 0, 0, false},
         {"logs", ORD_YAML_STRINGS, &logs, 0, 0, false},
         {"env", ORD_YAML_MAPPING, &env, 0, 0, false},
         {0},
@@ -163,6 +174,8 @@ static int read_node(const struct ord_yaml *from, struct ord_arena *arena,
         rc = argv_or_null(settled, arena, &to->settled, err);
     if (rc == ORD_OK)
         rc = argv_or_null(primary, arena, &to->primary, err);
+    if (rc == ORD_OK)
+        rc = argv_or_null(promote, arena, &to->promote, err);
     if (rc == ORD_OK)
         rc = argv_or_null(logs, arena, &to->logs, err);
     if (rc == ORD_OK && stop != NULL)
@@ -229,27 +242,24 @@ static int try_templates(const struct ord_yaml *root, struct ord_arena *arena,
                          const struct ord_target *target, struct ord_err *err)
 {
     const struct ord_yaml *node = ord_yaml_get(root, "node");
-    int rc = try_argv(ord_yaml_get(node, "start"), target, target->start,
-                      "data", arena, err);
+    const struct {
+        const char *key;
+        const char *const *argv;
+        const char *data; /* what {data} may stand for; NULL: nothing */
+    } rows[] = {
+        {"start", target->start, "data"},    {"ready", target->ready, NULL},
+        {"settled", target->settled, NULL},  {"logs", target->logs, "data"},
+        {"stop", target->stop_argv, "data"}, {"primary", target->primary, NULL},
+        {"promote", target->promote, NULL},
+    };
 
-    if (rc == ORD_OK)
-        rc = try_argv(ord_yaml_get(node, "ready"), target, target->ready, NULL,
-                      arena, err);
-    if (rc == ORD_OK)
-        rc = try_argv(ord_yaml_get(node, "settled"), target, target->settled,
-                      NULL, arena, err);
-    if (rc == ORD_OK)
-        rc = try_argv(ord_yaml_get(node, "stop"), target, target->stop_argv,
-                      "data", arena, err);
-    if (rc == ORD_OK)
-        rc = try_argv(ord_yaml_get(node, "logs"), target, target->logs, "data",
-                      arena, err);
-    if (rc == ORD_OK)
-        rc = try_argv(ord_yaml_get(node, "primary"), target, target->primary,
-                      NULL, arena, err);
-    return rc == ORD_OK ? try_argv(ord_yaml_get(root, "client"), target,
-                                   target->client, NULL, arena, err)
-                        : rc;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (try_argv(ord_yaml_get(node, rows[i].key), target, rows[i].argv,
+                     rows[i].data, arena, err) != ORD_OK)
+            return err->rc;
+    }
+    return try_argv(ord_yaml_get(root, "client"), target, target->client, NULL,
+                    arena, err);
 }
 
 static int find_folder(const char *name_or_dir, const char *from_dir,
@@ -477,6 +487,20 @@ static bool is_in_path(const char *name)
     return false;
 }
 
+/* Is there a file of this path, in which '*' stands for anything? */
+static bool is_there(const char *path)
+{
+    glob_t found = {0};
+    bool is_found = false;
+
+    if (glob(path, 0, NULL, &found) == 0) {
+        for (size_t i = 0; i < found.gl_pathc && !is_found; i++)
+            is_found = access(found.gl_pathv[i], R_OK) == 0;
+    }
+    globfree(&found);
+    return is_found;
+}
+
 const char *ord_target_missing(const struct ord_target *target)
 {
     for (uint32_t i = 0; target->needs != NULL && target->needs[i] != NULL;
@@ -484,7 +508,7 @@ const char *ord_target_missing(const struct ord_target *target)
         const char *name = target->needs[i];
 
         if (strchr(name, '/') != NULL
-                ? access(name, R_OK) != 0 /* a path may be a file's */
+                ? !is_there(name)
                 : !is_in_path(name) &&
                       !is_program(target->bin, strlen(target->bin), name))
             return name;

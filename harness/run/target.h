@@ -39,6 +39,7 @@ struct ord_target { /* in the arena it was loaded into */
     const char *const *settled; /* asked after healing, once the node is ready:
                                    may final reads begin?  NULL: at once */
     const char *const *primary; /* NULL: the target has none */
+    const char *const *promote; /* makes the node the primary; NULL: none */
     const char *const *client;
     const char *const *logs; /* patterns of files that `on: log` watches,
                                 besides what a node prints; NULL: none */
@@ -74,6 +75,9 @@ int ord_target_load(const char *name_or_dir, const char *from_dir,
                     struct ord_err *err);
 const struct ord_setting_spec *
 ord_target_setting(const struct ord_target *target, const char *name);
+/* The command that faults may ask for: "primary", "promote"; NULL: none. */
+const char *const *ord_target_command(const struct ord_target *target,
+                                      const char *what);
 /* "10.77.0.11" of node 1, in the arena. */
 const char *ord_target_ip(struct ord_arena *arena, uint32_t node);
 /* Fills in the placeholders; NULL at the end, in the arena.  ORD_EUSAGE for an
@@ -81,8 +85,8 @@ const char *ord_target_ip(struct ord_arena *arena, uint32_t node);
 int ord_template_argv(const struct ord_template *in, const char *const *argv,
                       struct ord_arena *arena, const char *const **out,
                       struct ord_err *err);
-/* The first of `needs` that is neither a path nor in PATH nor in bin; NULL if
- * all are there. */
+/* The first of `needs` that is neither a path (in which '*' stands for
+ * anything) nor in PATH nor in bin; NULL if all are there. */
 const char *ord_target_missing(const struct ord_target *target);
 
 #endif

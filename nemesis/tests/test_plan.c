@@ -59,6 +59,8 @@ static const char *const every_kind[] = {
     "clock kind=step by=40ms at=100 for=10",
     "kill who=that-node on=log:^leader[[:blank:]] wait=5 for=100",
     "partition shape=isolate-one nodes=that-node on=op:cas cool=1000 for=100",
+    "promote who=one at=500",
+    "promote who=n2,n3 on=ops:100 for=900",
 };
 enum { KINDS = sizeof every_kind / sizeof *every_kind };
 

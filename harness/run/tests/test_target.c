@@ -59,7 +59,8 @@ Test(target, everything_said_is_read)
     const struct ord_target *t =
         load(HEAD "timeout: 300ms\nneeds: [a, b]\n"
                   "node: {start: [db, '{data}'], ready: [r, '{ip}'], primary: "
-                  "[p], settled: [s, '{ip}'], peer: '{ip}:1', stop: INT, "
+                  "[p], promote: [q, '{peers}'], settled: [s, '{ip}'], peer: "
+                  "'{ip}:1', stop: INT, "
                   "grace: 1s, ready_within: "
                   "3s, env: {A: b, C: ''}}\n"
                   "settings: {s: {default: 1, values: [1, 2], to: client}}\n");
@@ -70,6 +71,10 @@ Test(target, everything_said_is_read)
     cr_expect_null(t->needs[2]);
     cr_expect_str_eq(t->ready[1], "{ip}");
     cr_expect_str_eq(t->settled[1], "{ip}");
+    cr_expect_eq(ord_target_command(t, "promote"), t->promote);
+    cr_expect_str_eq(t->promote[1], "{peers}");
+    cr_expect_eq(ord_target_command(t, "primary"), t->primary);
+    cr_expect_null(ord_target_command(t, "start"));
     cr_expect_str_eq(t->env[0], "A=b");
     cr_expect_str_eq(t->env[1], "C=");
     cr_expect_null(t->env[2]);
@@ -93,6 +98,18 @@ Test(target, a_node_may_be_stopped_by_a_command)
     t = load(HEAD "node: {start: [db], stop: SIGQUIT}\n");
     cr_assert_not_null(t, "%s", scratch.err.text);
     cr_expect_eq(t->stop_signal, SIGQUIT);
+}
+
+Test(target, needs_are_programs_or_paths_with_stars)
+{
+    const struct ord_target *t =
+        load(HEAD "needs: [sh, '/*/sh']\nnode: {start: [db]}\n");
+
+    cr_assert_not_null(t, "%s", scratch.err.text);
+    cr_expect_null(ord_target_missing(t));
+    t = load(HEAD "needs: ['/*/no-such-program']\nnode: {start: [db]}\n");
+    cr_assert_not_null(t, "%s", scratch.err.text);
+    cr_expect_str_eq(ord_target_missing(t), "/*/no-such-program");
 }
 
 struct bad {
@@ -120,6 +137,8 @@ ParameterizedTestParameters(target, bad_files)
          ":5: target x: '{peers}'"},
         {HEAD "node: {start: [db], stop: SLOW}\n", ":5: stop: expected a sig"},
         {HEAD "node: {start: [db], stop: [halt, '{when}']}\n", "'{when}'"},
+        {HEAD "node: {start: [db], promote: [p, '{data}']}\n",
+         ":5: target x: '{data}'"},
         {HEAD "node: {start: ['']}\n", ":5: the program's name is empty"},
     };
     return cr_make_param_array(struct bad, rows, sizeof rows / sizeof *rows);
