@@ -42,6 +42,11 @@ void ord_clock_close(struct ord_clock *clock)
     *clock = ORD_CLOCK_NONE;
 }
 
+void ord_clock_slow(struct ord_clock *clock)
+{
+    atomic_store_explicit(&clock->page->is_slow, 1, memory_order_relaxed);
+}
+
 static int64_t host_ns(enum ord_clock_kind kind)
 {
     static const clockid_t ids[ORD_CLOCK_KINDS] = {

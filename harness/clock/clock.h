@@ -32,6 +32,10 @@ struct ord_clock {
 int ord_clock_open(struct ord_clock *clock, struct ord_err *err);
 void ord_clock_close(struct ord_clock *clock);
 
+/* Programs that exec from here on read it by system calls, as where the kernel
+ * has no clock in user space: for measurements and tests. */
+void ord_clock_slow(struct ord_clock *clock);
+
 /* Each change takes some 5 ms, in force a moment before it returns, for all
  * processes at once.  Rates are in parts per million, from -900000 (a tenth of
  * the speed) to 10000000 (eleven times).  For one thread. */
@@ -71,7 +75,8 @@ bool ord_clock_is_seen(const struct ord_clock *clock);
 
 /* ---- starting programs -------------------------------------------------- */
 
-/* Says whether programs can be given a clock here; ORD_EDENIED says why not. */
+/* Tries whether programs can be given a clock here: some ms, with a child.
+ * ORD_EDENIED says why not. */
 int ord_clock_probe(struct ord_err *err);
 
 /* In a child that is about to exec: from here on exec waits for the guard at

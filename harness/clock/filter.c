@@ -6,15 +6,19 @@
  * where the guard has put it right.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/futex.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -116,22 +120,6 @@ static const struct sock_filter program[] = {
 #define FILTER_FLAGS                                                           \
     (SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)
 
-int ord_clock_probe(struct ord_err *err)
-{
-#if !defined(__x86_64__)
-    return ord_fail(err, ORD_EDENIED,
-                    "clocks of nodes are there for x86-64 only");
-#endif
-    /* A kernel that knows the flags misses the filter: EFAULT. */
-    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, FILTER_FLAGS, NULL) ==
-            -1 &&
-        errno == EFAULT)
-        return ORD_OK;
-    return ord_fail(err, ORD_EDENIED,
-                    "clocks of nodes need a kernel with seccomp user "
-                    "notification (Linux 5.19 or newer)");
-}
-
 static int install(void)
 {
     const struct sock_fprog filter = {
@@ -183,4 +171,95 @@ bool ord_clock_filter(int socket)
     (void)close(socket);
     errno = error;
     return sent;
+}
+
+/* ---- can it be done here? ----------------------------------------------- */
+
+/* A child that asks for the filter, says what came of it, and waits. */
+static _Noreturn void be_tried(int out_fd)
+{
+    int error = 0;
+
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (install() < 0)
+        error = errno;
+    (void)!write(out_fd, &error, sizeof error);
+    for (;;)
+        (void)pause();
+}
+
+static int yama_scope(void)
+{
+    char text[8] = "0";
+    int fd = open("/proc/sys/kernel/yama/ptrace_scope", O_RDONLY | O_CLOEXEC);
+
+    if (fd >= 0) {
+        (void)!read(fd, text, sizeof text - 1);
+        (void)close(fd);
+    }
+    return text[0] - '0';
+}
+
+static int judge(pid_t child, int error, struct ord_err *err)
+{
+    int scope = yama_scope();
+
+    if (error == EBUSY)
+        return ord_fail(err, ORD_EDENIED,
+                        "clocks of nodes need a seccomp listener of their own, "
+                        "and this process is under one already");
+    if (error != 0)
+        return ord_fail(err, ORD_EDENIED,
+                        "clocks of nodes need a seccomp filter, which is "
+                        "refused here: %s",
+                        strerror(error));
+    /* Scope 2 wants a privilege that the sandbox of a plain user gives. */
+    if (ptrace(PTRACE_SEIZE, child, NULL, NULL) == 0 ||
+        (scope == 2 && geteuid() != 0))
+        return ORD_OK;
+    return ord_fail(err, ORD_EDENIED,
+                    "clocks of nodes need ptrace, which is refused here: %s "
+                    "(kernel.yama.ptrace_scope is %d; containers may need "
+                    "--cap-add=SYS_PTRACE)",
+                    strerror(errno), scope);
+}
+
+static int try_it(struct ord_err *err)
+{
+    int pipes[2];
+    int error = ECHILD;
+    pid_t child;
+    int rc;
+
+    if (pipe2(pipes, O_CLOEXEC) != 0)
+        return ord_fail_errno(err, "pipe");
+    child = fork();
+    if (child == 0)
+        be_tried(pipes[1]);
+    (void)close(pipes[1]);
+    if (child > 0 && read(pipes[0], &error, sizeof error) != sizeof error)
+        error = ECHILD;
+    (void)close(pipes[0]);
+    if (child < 0)
+        return ord_fail_errno(err, "fork");
+    rc = judge(child, error, err);
+    (void)kill(child, SIGKILL);
+    (void)waitpid(child, NULL, __WALL);
+    return rc;
+}
+
+int ord_clock_probe(struct ord_err *err)
+{
+#if !defined(__x86_64__)
+    return ord_fail(err, ORD_EDENIED,
+                    "clocks of nodes are there for x86-64 only");
+#endif
+    /* A kernel that knows the flags misses the filter: EFAULT. */
+    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, FILTER_FLAGS, NULL) !=
+            -1 ||
+        errno != EFAULT)
+        return ord_fail(err, ORD_EDENIED,
+                        "clocks of nodes need a kernel with seccomp user "
+                        "notification (Linux 5.19 or newer)");
+    return try_it(err);
 }

@@ -354,7 +354,8 @@ static void say(const char *what, const struct ord_err *err)
 static int finish_exec(struct guard *guard, const struct traced *traced,
                        pid_t tid)
 {
-    bool is_fast = false;
+    bool is_fast = atomic_load_explicit(&guard->clock->page->is_slow,
+                                        memory_order_relaxed) == 0;
     int stop_signal = 0;
     struct ord_err err;
 

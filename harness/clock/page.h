@@ -63,9 +63,10 @@ struct ord_clock_bank {
 };
 
 struct ord_clock_page {
-    _Atomic uint32_t index; /* counts changes; the bank is index % BANKS */
-    _Atomic uint32_t seen;  /* the last index that some process has read by */
-    _Atomic uint32_t blind; /* processes that could not be given the page */
+    _Atomic uint32_t index;   /* counts changes; the bank is index % BANKS */
+    _Atomic uint32_t seen;    /* the last index that some process has read by */
+    _Atomic uint32_t blind;   /* processes that could not be given the page */
+    _Atomic uint32_t is_slow; /* programs shall read it by system calls */
     struct ord_clock_bank banks[ORD_CLOCK_BANKS];
 };
 _Static_assert(sizeof(struct ord_clock_page) <= ORD_CLOCK_PAGE_SIZE,

@@ -396,7 +396,7 @@ static int do_patch(struct patch *p, int clock_fd, bool *is_fast,
         ORD_CLOCK_CODE + offsetof(struct ord_clock_head, syscall_at);
     by = (int64_t)(ORD_CLOCK_MOVED - lowest(p));
     *is_fast =
-        has_fast_clock() &&
+        *is_fast && has_fast_clock() &&
         p->code->end + (uint64_t)by <= ORD_CLOCK_CODE + ORD_CLOCK_RANGE_SIZE &&
         move_vdso(p, by, &ignored) == ORD_OK;
     return *is_fast ? fill_old_place(p, by, err) : patch_raw(p, err);

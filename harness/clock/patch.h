@@ -17,9 +17,9 @@
 
 #include "harness/base/err.h"
 
-/* ORD_EDIED: the process ended meanwhile.  *is_fast tells how it was done.
- * *stop_signal: SIGSTOP came meanwhile and is owed to it, else 0; other signals
- * wait. */
+/* ORD_EDIED: the process ended meanwhile.  *is_fast: whether it may be fast,
+ * and then whether it is. *stop_signal: SIGSTOP came meanwhile and is owed to
+ * it, else 0; other signals wait. */
 int ord_clock_patch(pid_t tid, int clock_fd, bool *is_fast, int *stop_signal,
                     struct ord_err *err);
 /* Closes that descriptor of a process in which exec has failed. */

@@ -1,4 +1,5 @@
-/* run.c -- a program under a clock of its own: `clock-run PROGRAM ARGUMENT...`.
+/* run.c -- a program under a clock of its own:
+ * `clock-run [--slow] PROGRAM ARGUMENT...`; --slow: read by system calls.
  *
  * Commands come from standard input, a line each; "ok" answers, or a line that
  * says what was asked:
@@ -121,8 +122,11 @@ int main(int argc, char **argv)
 {
     struct ord_clock clock = ORD_CLOCK_NONE;
     struct ord_err err = {0};
+    bool is_slow = argc > 1 && strcmp(argv[1], "--slow") == 0;
     int code;
 
+    argc -= is_slow;
+    argv += is_slow;
     if (argc < 2)
         return 64;
     if (ord_clock_probe(&err) != ORD_OK ||
@@ -130,6 +134,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "clock-run: %s\n", err.text);
         return CANNOT;
     }
+    if (is_slow)
+        ord_clock_slow(&clock);
     code = serve(&clock, argv + 1);
     ord_clock_close(&clock);
     return code;
