@@ -1,5 +1,7 @@
 #include "harness/report/opview.h"
 
+#include <stdlib.h>
+
 #include "harness/base/clock.h"
 #include "harness/base/utf8.h"
 
@@ -246,9 +248,10 @@ bool ord_op_clock(const struct ord_op *op, struct ord_clock_view *out)
 void ord_clock_view_print(const struct ord_clock_view *view,
                           struct ord_buf *out)
 {
+    enum { SHOWN_NS = 500000 }; /* less is no millisecond */
     size_t size = out->size;
 
-    if (view->real_ns != 0)
+    if (llabs(view->real_ns) >= SHOWN_NS)
         ord_buf_printf(out, "%+.3f s", (double)view->real_ns / 1e9);
     if (view->rate_ppm != 0)
         ord_buf_printf(out, "%srate %+.4g%%", out->size > size ? ", " : "",
@@ -260,6 +263,6 @@ void ord_clock_view_print(const struct ord_clock_view *view,
                        (double)view->strobe_period_ns / 1e6);
     if (out->size == size)
         ord_buf_text(out, "true");
-    if (view->mono_ns != 0)
+    if (llabs(view->mono_ns) >= SHOWN_NS)
         ord_buf_printf(out, ", monotonic %+.3f s", (double)view->mono_ns / 1e9);
 }
