@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "harness/base/clock.h"
@@ -135,6 +136,7 @@ static int postgres_after_a_power_cut(struct trial *t, const char *script,
 {
     struct bench bench;
 
+    CHECK(chmod(t->run_dir, 0755) == 0); /* for the other user */
     CHECK(bench_init(&bench, t, script) == 0);
     CHECK(is_up(&bench));
     CHECK(ask(&bench, PSQL "'CREATE TABLE t(x int)' && echo 1") == 1);
