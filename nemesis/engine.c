@@ -417,8 +417,10 @@ static void begin(struct ord_nemesis_engine *engine, struct instance *it,
 {
     struct ord_beside beside = beside_now(engine);
     char why[ORD_WHY_NOT_SIZE];
-    struct ord_nemesis_event event = {
-        .kind = ORD_FAULT_BEGAN, .fault = &it->fault, .begin_ns = now_ns};
+    struct ord_nemesis_event event = {.kind = ORD_FAULT_BEGAN,
+                                      .fault = &it->fault,
+                                      .due_ns = it->begin_due_ns,
+                                      .begin_ns = now_ns};
     struct ord_err err = {0}, one;
 
     it->began_ns = now_ns;
@@ -459,8 +461,10 @@ static void begin(struct ord_nemesis_engine *engine, struct instance *it,
 static int end(struct ord_nemesis_engine *engine, struct instance *it,
                struct ord_err *err)
 {
-    struct ord_nemesis_event event = {
-        .kind = ORD_FAULT_ENDED, .fault = &it->fault, .begin_ns = it->began_ns};
+    struct ord_nemesis_event event = {.kind = ORD_FAULT_ENDED,
+                                      .fault = &it->fault,
+                                      .due_ns = ORD_NEVER,
+                                      .begin_ns = it->began_ns};
     struct ord_buf evidence;
     struct ord_err one;
     int rc;

@@ -26,10 +26,11 @@ enum ord_nemesis_event_kind {
 struct ord_nemesis_event { /* texts are lent for the call */
     enum ord_nemesis_event_kind kind;
     const struct ord_fault *fault; /* lives as long as the engine */
-    int64_t begin_ns;              /* CLOCK_MONOTONIC: the decision to begin */
-    int64_t done_ns;               /* when what this event reports was done */
-    bool held;                     /* ENDED */
-    const char *evidence;          /* ENDED: the measurement, one sentence */
+    int64_t due_ns;       /* CLOCK_MONOTONIC; of a begin; ORD_NEVER else */
+    int64_t begin_ns;     /* the decision to begin */
+    int64_t done_ns;      /* when what this event reports was done */
+    bool held;            /* ENDED */
+    const char *evidence; /* ENDED: the measurement, one sentence */
     const char *error; /* FAILED, NOT_BEGUN: why; ENDED: heal's trouble; NULL:
                           none */
 };

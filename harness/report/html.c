@@ -458,6 +458,19 @@ static void put_count(struct page *page, const char *name, uint64_t count)
     put_pair(page, name, value);
 }
 
+static void put_late(struct page *page, const char *name,
+                     const struct ord_lateness_result *late)
+{
+    char value[96];
+
+    if (late->count == 0)
+        return;
+    snprintf(value, sizeof value,
+             "half by %.2f ms, 1%% by %.1f ms, at most %.1f ms", late->p50_ms,
+             late->p99_ms, late->max_ms);
+    put_pair(page, name, value);
+}
+
 static void put_setup(struct page *page)
 {
     const struct ord_cell_result *cell = page->cell;
@@ -471,6 +484,8 @@ static void put_setup(struct page *page)
     put_pair(page, "workload", cell->workload);
     put_count(page, "nodes", cell->nodes);
     put_count(page, "clients", cell->clients);
+    put_late(page, "faults begun late", &cell->faults_late);
+    put_late(page, "operations begun late", &cell->workers_late);
     put_count(page, "seed", cell->seed);
     raw(page, "</table></div><div><h2>Run</h2><table>");
     put_ms(page, "start until ready", phases->ready_ms);

@@ -109,6 +109,12 @@ struct ord_phase_times { /* ms; negative: it did not get there */
     double ready_ms, main_ms, heal_ms, settle_ms, final_ms, check_ms, total_ms;
 };
 
+/* How late the harness itself was, in ms. */
+struct ord_lateness_result {
+    uint64_t count;
+    double p50_ms, p99_ms, max_ms;
+};
+
 struct ord_op_counts { /* without the nemesis */
     uint64_t invoked, ok, fail, info;
 };
@@ -139,6 +145,8 @@ struct ord_cell_result {
     const struct ord_problem *problems;
     uint32_t problem_count;
     struct ord_phase_times phases;
+    struct ord_lateness_result faults_late;  /* decisions to begin a fault */
+    struct ord_lateness_result workers_late; /* operations that had a time */
     struct ord_op_counts ops;
     const char *dir; /* as the campaign's result.json names it; may be NULL */
     const char *history_file, *ledger_file, *report_file; /* in dir, or NULL */

@@ -235,6 +235,28 @@ static void out_phases(struct ord_buf *out, const struct ord_phase_times *phase)
     ord_buf_char(out, '}');
 }
 
+static void out_late(struct ord_buf *out, const char *name,
+                     const struct ord_lateness_result *late)
+{
+    ord_out_name(out, name);
+    ord_buf_char(out, '{');
+    ord_out_uint(out, "count", late->count);
+    ord_out_real(out, "p50_ms", late->p50_ms);
+    ord_out_real(out, "p99_ms", late->p99_ms);
+    ord_out_real(out, "max_ms", late->max_ms);
+    ord_buf_char(out, '}');
+}
+
+static void out_lateness(struct ord_buf *out,
+                         const struct ord_cell_result *cell)
+{
+    ord_out_name(out, "lateness");
+    ord_buf_char(out, '{');
+    out_late(out, "faults", &cell->faults_late);
+    out_late(out, "workers", &cell->workers_late);
+    ord_buf_char(out, '}');
+}
+
 static void out_problems(struct ord_buf *out,
                          const struct ord_cell_result *cell)
 {
@@ -331,6 +353,7 @@ void ord_cell_to_json(const struct ord_cell_result *cell, struct ord_buf *out)
     out_faults(out, cell);
     out_exposure(out, cell);
     out_phases(out, &cell->phases);
+    out_lateness(out, cell);
     out_operations(out, &cell->ops);
     out_problems(out, cell);
     out_files(out, cell);

@@ -304,6 +304,22 @@ static void get_faults(struct reader *in, const json_t *from,
     out->faults = faults;
 }
 
+static void get_late(struct reader *in, const json_t *cell, const char *name,
+                     struct ord_lateness_result *out)
+{
+    const json_t *from =
+        json_object_get(json_object_get(cell, "lateness"), name);
+
+    if (from == NULL)
+        return;
+    *out = (struct ord_lateness_result){
+        .count = get_uint(in, from, "count"),
+        .p50_ms = get_real(in, from, "p50_ms", 0),
+        .p99_ms = get_real(in, from, "p99_ms", 0),
+        .max_ms = get_real(in, from, "max_ms", 0),
+    };
+}
+
 static void get_exposure(struct reader *in, const json_t *cell,
                          struct ord_cell_result *out)
 {
@@ -441,6 +457,8 @@ static void get_cell(struct reader *in, const json_t *from,
     get_checks(in, from, out);
     get_faults(in, from, out);
     get_exposure(in, from, out);
+    get_late(in, from, "faults", &out->faults_late);
+    get_late(in, from, "workers", &out->workers_late);
     get_problems(in, from, out);
     get_phases(in, from, &out->phases);
     out->verdict = get_verdict(in, from);

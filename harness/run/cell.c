@@ -20,7 +20,8 @@
 
 enum { CELL_JSON_SIZE_MAX = 64 << 20 };
 
-static const int64_t SPARE_NS = 60 * ORD_S; /* beyond all known deadlines */
+static const int64_t SPARE_NS = 60 * ORD_S;  /* beyond all known deadlines */
+static const int64_t LATE_NS = 100 * ORD_MS; /* worth telling */
 static const size_t HISTORY_SIZE_MAX = (size_t)8 << 30;
 
 static void add_problem(struct ord_cell_run const *run,
@@ -312,6 +313,16 @@ static void put_times(const struct ord_facts *facts,
     };
 }
 
+static struct ord_lateness_result late_of(const struct ord_lateness *late)
+{
+    return (struct ord_lateness_result){
+        .count = late->count,
+        .p50_ms = (double)ord_lateness_quantile(late, 0.50) / 1e6,
+        .p99_ms = (double)ord_lateness_quantile(late, 0.99) / 1e6,
+        .max_ms = (double)late->max_ns / 1e6,
+    };
+}
+
 static bool has_check(const struct ord_cell *cell, const char *name)
 {
     for (uint32_t i = 0; i < cell->check_count; i++) {
@@ -330,6 +341,13 @@ static void conclude(const struct ord_cell_run *run)
     if (facts->unkept_count > 0) {
         snprintf(text, sizeof text, "%u further problems are not listed",
                  facts->unkept_count);
+        add_problem(run, ORD_PROBLEM_NOTE, text);
+    }
+    if (ord_lateness_quantile(&facts->workers_late, 0.99) > LATE_NS) {
+        snprintf(text, sizeof text,
+                 "the machine was too busy for this: one operation in a "
+                 "hundred began over %.0f ms late",
+                 (double)LATE_NS / 1e6);
         add_problem(run, ORD_PROBLEM_NOTE, text);
     }
     if (facts->is_interrupted)
@@ -429,6 +447,8 @@ int ord_cell_run(const struct ord_cell_run *run, struct ord_arena *arena,
     out->report_file = ORD_REPORT_FILE;
     ord_facts_phase(facts, ORD_PHASE_DONE);
     put_times(facts, &out->phases);
+    out->faults_late = late_of(&facts->faults_late);
+    out->workers_late = late_of(&facts->workers_late);
     ord_cell_judge(out);
     rc = write_report(run, out, history, err);
     ord_history_free(&history);

@@ -366,6 +366,7 @@ static _Noreturn void be_operator(struct conductor *c, int orders_fd)
         .nodes_dir = nodes,
         .ledger_path = ledger,
         .run_start_ns = c->facts->start_ns,
+        .late = &c->facts->faults_late,
         .orders_fd = orders_fd,
     };
 

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "harness/report/result.h"
+#include "harness/run/lateness.h"
 
 /* Notes leave room for what decides a verdict. */
 enum { ORD_PROBLEMS_MAX = 12, ORD_NOTES_MAX = 6, ORD_PROBLEM_SIZE = 768 };
@@ -37,6 +38,8 @@ struct ord_facts {
     uint64_t fail;
     uint64_t info;
     uint32_t faults_begun;
+    struct ord_lateness faults_late;  /* decisions to begin; the operator's */
+    struct ord_lateness workers_late; /* operations that had a time */
     uint32_t final_rounds;
     bool is_agreed;         /* the last round's final reads agreed */
     uint32_t finals;        /* reads of the last round, */

@@ -370,6 +370,7 @@ static void tell_clocks(struct operator_state *op, uint32_t fault_id,
 
 static void on_fault(void *ctx, const struct ord_nemesis_event *event)
 {
+    struct operator_state *op = ctx;
     static const enum ord_notice_kind kinds[] = {
         [ORD_FAULT_BEGAN] = ORD_NOTICE_FAULT_BEGAN,
         [ORD_FAULT_ENDED] = ORD_NOTICE_FAULT_ENDED,
@@ -384,6 +385,8 @@ static void on_fault(void *ctx, const struct ord_nemesis_event *event)
         .time_ns = event->done_ns,
     };
 
+    if (event->kind == ORD_FAULT_BEGAN)
+        ord_lateness_add(op->config->late, event->due_ns, event->begin_ns);
     put_text(notice.fault, sizeof notice.fault, event->fault->ops->name);
     put_text(notice.what, sizeof notice.what, event->fault->what);
     put_text(notice.text, sizeof notice.text,

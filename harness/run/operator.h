@@ -10,6 +10,7 @@
 #include "harness/clock/clock.h"
 #include "harness/control/cluster.h"
 #include "harness/run/campaign.h"
+#include "harness/run/lateness.h"
 
 enum ord_order_kind {
     ORD_ORDER_START, /* start all nodes; READY or FAILED comes back */
@@ -61,7 +62,8 @@ struct ord_operator_config {
     const char *nodes_dir;       /* data folders: <nodes_dir>/n1 ... */
     const char *ledger_path;
     int64_t run_start_ns;
-    int orders_fd; /* SOCK_SEQPACKET, both directions */
+    struct ord_lateness *late; /* of decisions to begin a fault; shared */
+    int orders_fd;             /* SOCK_SEQPACKET, both directions */
 };
 
 /* Runs until QUIT or until the other end is gone; returns the exit status. */

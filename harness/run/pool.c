@@ -47,6 +47,7 @@ struct worker {
     int64_t process;
     int64_t id;
     int64_t wake_ns;
+    bool has_time; /* its generator said when: wake_ns */
     int64_t deadline_ns;
     struct ord_op op;        /* the open invocation */
     uint32_t failures;       /* in a row */
@@ -323,19 +324,25 @@ static void ask_generator(struct ord_pool *pool, struct worker *w,
     struct ord_gen_ask ask = {.worker = (uint32_t)(w - pool->workers),
                               .time_ns = now_ns - pool->begin_ns};
     int64_t until_ns = 0;
+    bool had_time = w->has_time;
 
+    w->has_time = false;
     if (pool->gen == NULL || now_ns >= pool->until_ns) {
         w->wake_ns = INT64_MAX; /* until the next phase */
         return;
     }
     switch (ord_gen_ask(pool->gen, &ask, &w->op, &until_ns)) {
     case ORD_GEN_OP:
+        if (had_time)
+            ord_lateness_add(&pool->config.facts->workers_late, w->wake_ns,
+                             now_ns);
         send_op(pool, w, now_ns);
         break;
     case ORD_GEN_WAIT:
         w->wake_ns = until_ns < INT64_MAX - pool->begin_ns
                          ? pool->begin_ns + until_ns
                          : INT64_MAX;
+        w->has_time = w->wake_ns > now_ns && w->wake_ns < INT64_MAX;
         if (w->wake_ns <= now_ns)
             w->wake_ns = now_ns + ORD_MS;
         break;
@@ -562,6 +569,7 @@ void ord_pool_phase(struct ord_pool *pool, struct ord_gen *gen,
             enter(pool, w, WORKER_FREE);
         if (w->state == WORKER_FREE)
             w->wake_ns = begin_ns;
+        w->has_time = false;
     }
 }
 
