@@ -52,7 +52,7 @@ class Campaigns(Case):
                      "stale-replicas")
 
     def test_postgres(self):
-        self.some_of("ci/campaigns/postgres.yaml", "[fa][as]*")
+        self.some_of("ci/campaigns/postgres.yaml", "[fa][as]*r")
 
     @unittest.skipUnless(LONG, "a minute and a half: ORD_LONG=1")
     def test_every_fault(self):
