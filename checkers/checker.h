@@ -72,6 +72,7 @@ enum ord_edge {
 struct ord_proof {
     const struct ord_proof *next;
     struct ord_value key; /* ORD_NIL: the history has one object */
+    const char *model;    /* ORDER and CORE of linearizable, else NULL */
     enum ord_proof_kind kind;
     const uint32_t *ops;  /* indexes of invocations */
     const uint8_t *marks; /* CORE and CYCLE: one each; else NULL */

@@ -22,8 +22,7 @@ static const struct {
 /* It may have happened, and somebody can say what it was. */
 static bool tells(const struct ord_lin *lin, uint32_t i)
 {
-    return lin->type[i] != ORD_OP_FAIL &&
-           (lin->is_final == NULL || lin->is_final[i] == 0);
+    return lin->type[i] != ORD_OP_FAIL && !ord_lin_is_final(lin, i);
 }
 
 static bool has_number(const struct ord_lin *lin, uint32_t i)

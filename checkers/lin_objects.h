@@ -35,6 +35,15 @@ void ord_objects_get(struct ord_objects *objects, uint32_t object,
 void ord_objects_put_back(struct ord_objects *objects,
                           const struct ord_lin *lin);
 
+/* A final look at replicas, which no model speaks of. */
+static inline bool ord_lin_is_final(const struct ord_lin *lin, uint32_t call)
+{
+    uint8_t f = lin->f[call];
+
+    return lin->is_final != NULL && lin->is_final[call] != 0 &&
+           (f == ORD_F_READ || f == ORD_F_GET || f == ORD_F_CONTAINS);
+}
+
 /* The model that fits all that was done to an object; NULL: there is none, and
  * *odd is the call that shows it, or NONE. */
 const struct ord_model *ord_lin_model(const struct ord_lin *lin, uint32_t *odd);

@@ -78,7 +78,8 @@ static uint32_t find_odd(const struct ord_model *model,
                          const struct ord_lin *lin)
 {
     for (uint32_t i = 0; i < lin->count; i++) {
-        if (lin->type[i] != ORD_OP_FAIL && (model->fs >> lin->f[i] & 1) == 0)
+        if (lin->type[i] != ORD_OP_FAIL && !ord_lin_is_final(lin, i) &&
+            (model->fs >> lin->f[i] & 1) == 0)
             return i;
     }
     return ORD_LIN_NONE;
@@ -86,7 +87,9 @@ static uint32_t find_odd(const struct ord_model *model,
 
 /* ---- proofs ------------------------------------------------------------- */
 
-static struct ord_proof *proof_new(struct work *work, struct ord_value key,
+static struct ord_proof *proof_new(struct work *work,
+                                   const struct ord_model *model,
+                                   struct ord_value key,
                                    enum ord_proof_kind kind, uint64_t count)
 {
     struct ord_arena *arena = work->in->arena;
@@ -95,6 +98,7 @@ static struct ord_proof *proof_new(struct work *work, struct ord_value key,
     if (proof == NULL)
         return NULL;
     proof->key = key;
+    proof->model = model->name;
     proof->kind = kind;
     proof->count = count;
     return proof;
@@ -110,7 +114,8 @@ static void proof_link(struct work *work, struct ord_proof *proof)
 }
 
 static int keep_order(struct work *work, const struct ord_lin *lin,
-                      struct ord_value key, struct ord_err *err)
+                      const struct ord_model *model, struct ord_value key,
+                      struct ord_err *err)
 {
     size_t room = (size_t)lin->order_count + 1;
     struct ord_proof *proof;
@@ -119,7 +124,7 @@ static int keep_order(struct work *work, const struct ord_lin *lin,
     if (lin->order_count == 0)
         return ORD_OK; /* nothing succeeded: nothing to put in order */
     ops = ord_arena_alloc(work->in->arena, room * sizeof *ops);
-    proof = proof_new(work, key, ORD_PROOF_ORDER, lin->order_count);
+    proof = proof_new(work, model, key, ORD_PROOF_ORDER, lin->order_count);
     if (ops == NULL || proof == NULL)
         return ord_fail(err, ORD_ENOMEM, "no memory to keep the order");
     for (uint32_t i = 0; i < lin->order_count; i++)
@@ -130,13 +135,14 @@ static int keep_order(struct work *work, const struct ord_lin *lin,
 }
 
 static int keep_core(struct work *work, const struct ord_lin *lin,
-                     struct ord_value key, bool is_minimal, struct ord_err *err)
+                     const struct ord_model *model, struct ord_value key,
+                     bool is_minimal, struct ord_err *err)
 {
     size_t room = (size_t)lin->core_count + 1;
     uint32_t *ops = ord_arena_alloc(work->in->arena, room * sizeof *ops);
     uint8_t *marks = ord_arena_alloc(work->in->arena, room);
     struct ord_proof *proof =
-        proof_new(work, key, ORD_PROOF_CORE, lin->core_count);
+        proof_new(work, model, key, ORD_PROOF_CORE, lin->core_count);
 
     if (ops == NULL || marks == NULL || proof == NULL)
         return ord_fail(err, ORD_ENOMEM, "no memory to keep the core");
@@ -180,7 +186,7 @@ static int settle_invalid(struct work *work, struct ord_lin *lin,
     ord_lin_accuse(&words);
     if (!is_told || !work->in->wants_proof || lin->core == NULL)
         return ORD_OK;
-    return keep_core(work, lin, key, is_minimal, err);
+    return keep_core(work, lin, model, key, is_minimal, err);
 }
 
 static int settle(struct work *work, struct ord_lin *lin,
@@ -196,7 +202,7 @@ static int settle(struct work *work, struct ord_lin *lin,
     if (lin->outcome == ORD_VALID) {
         if (lin->order == NULL || !work->in->wants_proof)
             return ORD_OK;
-        return keep_order(work, lin, key, err);
+        return keep_order(work, lin, model, key, err);
     }
     ord_lin_doubt(&words, why, sizeof why);
     undecided(work, why);

@@ -97,8 +97,10 @@ static void out_edge(struct ord_buf *out, uint8_t edge)
     ord_buf_printf(out, ",\"edge\":\"%s\"", names[edge]);
 }
 
+/* names_model: the objects have several, so each says its own. */
 static int out_object(struct ord_proof_file *file,
-                      const struct ord_proof *proof, struct ord_err *err)
+                      const struct ord_proof *proof, bool names_model,
+                      struct ord_err *err)
 {
     struct ord_buf *out = &file->out;
     bool is_core = proof->kind == ORD_PROOF_CORE;
@@ -106,6 +108,8 @@ static int out_object(struct ord_proof_file *file,
 
     ord_buf_text(out, "\n  {\"key\":");
     ord_value_to_json(&proof->key, out);
+    if (names_model && proof->model != NULL)
+        ord_out_text(out, "model", proof->model);
     if (is_core)
         ord_out_bool(out, "minimal", proof->is_minimal);
     if (proof->kind == ORD_PROOF_CYCLE)
@@ -134,7 +138,8 @@ static int out_object(struct ord_proof_file *file,
 }
 
 static int out_objects(struct ord_proof_file *file,
-                       const struct ord_verdict *verdict, struct ord_err *err)
+                       const struct ord_verdict *verdict, bool names_model,
+                       struct ord_err *err)
 {
     bool is_first = true;
 
@@ -147,7 +152,7 @@ static int out_objects(struct ord_proof_file *file,
         if (!is_first)
             ord_buf_char(&file->out, ',');
         is_first = false;
-        if (out_object(file, proof, err) != ORD_OK)
+        if (out_object(file, proof, names_model, err) != ORD_OK)
             return err->rc;
     }
     ord_buf_char(&file->out, ']');
@@ -183,14 +188,15 @@ int ord_proof_add(struct ord_proof_file *file, const struct ord_proof_of *of,
         [ORD_INVALID] = "violation",
     };
     struct ord_buf *out = &file->out;
+    /* Without one asked for, the checker tells which it used. */
+    const char *model = of->model != NULL ? of->model : verdict->model;
 
     ORD_ASSERT(of->checker != NULL);
     if (file->out.size == 0 || out->at[out->size - 1] != '[')
         ord_buf_char(out, ',');
     ord_buf_text(out, "\n{");
     ord_out_text(out, "checker", of->checker);
-    /* Without one asked for, the checker tells which it used. */
-    ord_out_text(out, "model", of->model != NULL ? of->model : verdict->model);
+    ord_out_text(out, "model", model);
     ord_out_name(out, "options");
     ord_buf_char(out, '{');
     for (uint32_t i = 0; i < of->option_count; i++)
@@ -198,7 +204,7 @@ int ord_proof_add(struct ord_proof_file *file, const struct ord_proof_of *of,
     ord_buf_char(out, '}');
     ord_out_text(out, "verdict", words[verdict->outcome]);
     out_facts(out, verdict);
-    if (out_objects(file, verdict, err) != ORD_OK)
+    if (out_objects(file, verdict, model == NULL, err) != ORD_OK)
         return err->rc;
     out_digest(file);
     ord_buf_char(out, '}');

@@ -330,7 +330,7 @@ static bool leave_out(struct core *core, uint32_t call)
 
     if (core->is_cut && calls->begin[call] > core->last_end)
         return true;
-    if (calls->type[call] == ORD_OP_FAIL)
+    if (calls->type[call] == ORD_OP_FAIL || ord_act_is_final(calls, call))
         return true;
     if (!ord_model_knows(core->world.model, act.f))
         return ord_verify_refuse(core->v,

@@ -13,7 +13,8 @@ enum { /* what a core keeps of a call */
 /* An array of indexes: replays it and marks its calls as seen. */
 bool ord_verify_order(struct verify *v, const struct world *world,
                       struct ord_bytes key, struct ord_json *in);
-/* After all orders: no call of the history was forgotten. */
+/* After all orders: no call of the history was forgotten.  Without a model each
+ * object has its own. */
 bool ord_verify_all_ordered(struct verify *v, const struct world *world);
 
 /* An array of {"op", "keep"}: no order of those calls exists. */

@@ -7,7 +7,28 @@ struct tally { /* of one verdict */
     bool has_key; /* the verdict's key is that of a core */
 };
 
-static bool read_object(struct verify *v, const struct world *world,
+/* Where the check names no model, each object names its own. */
+static bool read_model(struct verify *v, struct world *world,
+                       struct ord_json *in, struct ord_bytes *name)
+{
+    struct ord_bytes model = {0};
+    bool is_named = ord_bytes_is(*name, "model");
+
+    if (v->claim->model.at != NULL)
+        return !is_named ||
+               ord_verify_refuse(v, "an object has a model of its own");
+    if (!is_named)
+        return ord_verify_refuse(v, "neither it nor its object has a model");
+    if (!ord_json_string(in, &model) || !ord_json_member(in, name))
+        return false;
+    world->model = ord_model_of(model);
+    return world->model != NULL ||
+           ord_verify_refuse(v, "its model %.*s is not known here",
+                             (int)(model.size > 80 ? 80 : model.size),
+                             model.at);
+}
+
+static bool read_object(struct verify *v, struct world *world,
                         struct ord_json *in, struct tally *tally)
 {
     struct ord_bytes name;
@@ -23,7 +44,7 @@ static bool read_object(struct verify *v, const struct world *world,
     if (!ord_json_skip(in))
         return false;
     key.size = (size_t)(in->at - key.at);
-    if (!ord_json_member(in, &name))
+    if (!ord_json_member(in, &name) || !read_model(v, world, in, &name))
         return false;
     if (ord_bytes_is(name, "order")) {
         tally->orders++;
@@ -41,13 +62,17 @@ static bool read_object(struct verify *v, const struct world *world,
     return !ord_json_member(in, &name) && ord_json_left(in, '}');
 }
 
-static bool check_tally(struct verify *v, const struct world *world,
+static bool check_tally(struct verify *v, struct world *world,
                         const struct tally *tally)
 {
+    const struct claim *claim = v->claim;
+
     v->object = 0;
-    if (v->claim->verdict == CLAIM_PASS) {
+    if (claim->verdict == CLAIM_PASS) {
         if (tally->cores > 0)
             return ord_verify_refuse(v, "it passed, yet there is a core");
+        if (claim->model.at == NULL)
+            world->model = NULL; /* that of the last object */
         return ord_verify_all_ordered(v, world);
     }
     if (tally->cores == 0)
@@ -65,8 +90,9 @@ bool ord_verify_linearizable(struct verify *v)
     struct tally tally = {0};
     bool more;
 
-    world.model = claim->model.at == NULL ? NULL : ord_model_of(claim->model);
-    if (world.model == NULL)
+    if (claim->model.at != NULL)
+        world.model = ord_model_of(claim->model);
+    if (claim->model.at != NULL && world.model == NULL)
         return ord_verify_refuse(v, "its model %.*s is not known here",
                                  (int)claim->model.size, claim->model.at);
     world.is_strict = ord_claim_option_is(claim, "strict", "true");

@@ -72,3 +72,11 @@ bool ord_state_room(struct state *state, uint32_t room)
     state->room = (uint32_t)bigger;
     return true;
 }
+
+bool ord_state_push(struct state *state, uint32_t word)
+{
+    if (!ord_state_room(state, state->count + 1))
+        return false;
+    state->at[state->count++] = word;
+    return true;
+}

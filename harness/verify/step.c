@@ -1,20 +1,11 @@
 /* step.c -- see step.h. */
 #include "harness/verify/step.h"
 
-enum { NIL = ORD_ATOM_NIL, PIECES_MAX = 1 << 24, TEXT_MAX = 1 << 20 };
+enum { NIL = ORD_ATOM_NIL };
 #define NONE ORD_ATOM_NONE
-#define NOBODYS (UINT32_MAX - 1) /* the only piece of a text that is lost */
 #define BIT(f) (UINT64_C(1) << (f))
 
 /* ---- small tools -------------------------------------------------------- */
-
-static bool push(struct state *state, uint32_t word)
-{
-    if (!ord_state_room(state, state->count + 1))
-        return false;
-    state->at[state->count++] = word;
-    return true;
-}
 
 static bool start_with(struct state *state, uint32_t count)
 {
@@ -299,7 +290,7 @@ static bool fifo_step(const struct world *world, struct state *state,
     (void)choice;
     *choices = 1;
     if (act->f == ORD_F_ENQUEUE)
-        return push(state, act->in);
+        return ord_state_push(state, act->in);
     if (world->frees_takes) { /* all that stands before it may be gone */
         while (state->first < state->count && taken != NONE &&
                state->at[state->first] != taken)
@@ -320,7 +311,7 @@ static bool stack_step(const struct world *world, struct state *state,
     (void)choice;
     *choices = 1;
     if (act->f == ORD_F_PUSH)
-        return push(state, act->in);
+        return ord_state_push(state, act->in);
     if (world->frees_takes) {
         while (state->count > 0 && taken != NONE &&
                state->at[state->count - 1] != taken)
@@ -345,8 +336,9 @@ static bool bag_step(const struct world *world, struct state *state,
         state->at[0]++;
         return true;
     }
-    if (taken == NIL)
-        return state->at[0] == 0 || world->frees_takes;
+    if (taken == NIL) /* it is empty, by unlisted takes if need be */
+        return state->at[0] == 0 ||
+               (world->frees_takes && start_with(state, state->count));
     if (taken == NONE) { /* any of them */
         if (state->at[0] == 0)
             return true;
@@ -391,94 +383,6 @@ static bool counter_step(const struct world *world, struct state *state,
     return true;
 }
 
-/* ---- keys with append --------------------------------------------------- */
-
-/* What a piece is as text; nil is nothing, other values as they are written. */
-static struct ord_bytes text_of(const struct ord_calls *calls, uint32_t atom,
-                                struct ord_buf *room)
-{
-    const struct ord_value value = ord_atom_value(calls, atom);
-
-    ord_buf_clear(room);
-    if (value.kind == ORD_TEXT)
-        return (struct ord_bytes){value.as.text, value.count};
-    if (value.kind != ORD_NIL)
-        ord_value_to_edn(&value, room);
-    return ord_buf_bytes(room);
-}
-
-/* The pieces that a value was put together from make that text, or its
- * beginning. */
-static bool is_joined(const struct ord_calls *calls, const struct state *state,
-                      uint32_t out, bool is_whole)
-{
-    struct ord_buf rooms[2];
-    struct ord_bytes whole;
-    bool fits = true;
-    size_t at = 0;
-
-    if (state->count == 1 && (state->at[0] == NOBODYS || state->at[0] == out))
-        return state->at[0] == out;
-    ord_buf_init(&rooms[0], TEXT_MAX);
-    ord_buf_init(&rooms[1], TEXT_MAX);
-    whole = text_of(calls, out, &rooms[0]);
-    for (uint32_t i = 0; i < state->count && fits; i++) {
-        struct ord_bytes piece = text_of(calls, state->at[i], &rooms[1]);
-
-        fits = piece.size <= whole.size - at &&
-               (piece.size == 0 ||
-                memcmp(piece.at, whole.at + at, piece.size) == 0);
-        at += fits ? piece.size : 0;
-    }
-    fits = fits && (!is_whole || at == whole.size) && !rooms[0].failed &&
-           !rooms[1].failed;
-    ord_buf_fini(&rooms[0]);
-    ord_buf_fini(&rooms[1]);
-    return fits;
-}
-
-/* A text that no call of the core can get any more: until the next put, what
- * it is does not matter. */
-static bool put_text(const struct world *world, struct state *state,
-                     uint32_t in)
-{
-    if (state->count == 1 && state->at[0] == NOBODYS)
-        return true;
-    if (state->count == PIECES_MAX || !push(state, in))
-        return false;
-    for (uint32_t i = 0; i < world->got_count; i++) {
-        if (is_joined(world->calls, state, world->gots[i], false))
-            return true;
-    }
-    if (world->gots == NULL)
-        return true;
-    state->count = 1;
-    state->at[0] = NOBODYS;
-    return true;
-}
-
-bool ord_state_is_lost(const struct world *world, const struct state *state)
-{
-    return world->gots != NULL && state->count == 1 && state->at[0] == NOBODYS;
-}
-
-static bool kv_step(const struct world *world, struct state *state,
-                    const struct act *act, uint32_t choice, uint32_t *choices)
-{
-    (void)choice;
-    *choices = 1;
-    switch (act->f) {
-    case ORD_F_GET:
-    case ORD_F_READ:
-        return is_joined(world->calls, state, act->out, true);
-    case ORD_F_APPEND:
-        return put_text(world, state, act->in);
-    default:
-        state->count = 0;
-        return put_text(world, state, act->in);
-    }
-}
-
 /* ---- all of them -------------------------------------------------------- */
 
 static const struct model models[] = {
@@ -503,7 +407,7 @@ static const struct model models[] = {
      .rule = RULE_LISTED,
      .has_pieces = true,
      .init = nothing_init,
-     .step = kv_step},
+     .step = ord_step_kv},
     {.name = "multi-register",
      .fs = BIT(ORD_F_TXN) | BIT(ORD_F_READ) | BIT(ORD_F_WRITE),
      .rule = RULE_LISTED,
@@ -558,6 +462,15 @@ const struct model *ord_model_of(struct ord_bytes name)
     return NULL;
 }
 
+const struct model *ord_model_with(uint64_t fs)
+{
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+        if ((fs & ~models[i].fs) == 0)
+            return &models[i];
+    }
+    return NULL;
+}
+
 uint32_t ord_act_taken(const struct act *act)
 {
     if (act->f != ORD_F_DEQUEUE && act->f != ORD_F_POP)
@@ -592,6 +505,14 @@ bool ord_act_is_look(const struct world *world, const struct act *act)
     if (act->f == ORD_F_DEQUEUE || act->f == ORD_F_POP) /* it was empty */
         return act->is_answered && ord_act_taken(act) == NIL;
     return false;
+}
+
+bool ord_act_is_final(const struct ord_calls *calls, uint32_t call)
+{
+    uint8_t f = calls->f[call];
+
+    return calls->is_final != NULL && calls->is_final[call] != 0 &&
+           (f == ORD_F_READ || f == ORD_F_GET || f == ORD_F_CONTAINS);
 }
 
 bool ord_act_counts(const struct world *world, const struct ord_calls *calls,

@@ -36,6 +36,7 @@ struct state {
     struct ord_arena *arena; /* where it grows */
 };
 bool ord_state_room(struct state *state, uint32_t room);
+bool ord_state_push(struct state *state, uint32_t word);
 
 struct act { /* a call, as a model sees it */
     uint32_t in;
@@ -89,12 +90,17 @@ struct world {
 };
 
 const struct model *ord_model_of(struct ord_bytes name); /* NULL: none */
+/* Some model that knows all these functions, bit by bit; NULL: none. */
+const struct model *ord_model_with(uint64_t fs);
 
 static inline bool ord_model_knows(const struct model *model, uint8_t f)
 {
     return (model->fs >> f & 1) != 0;
 }
 
+/* The step of keys with append. */
+bool ord_step_kv(const struct world *world, struct state *state,
+                 const struct act *act, uint32_t choice, uint32_t *choices);
 /* A text that no call of the core can get. */
 bool ord_state_is_lost(const struct world *world, const struct state *state);
 
@@ -108,6 +114,8 @@ bool ord_world_of_object(struct verify *v, struct world *world,
 bool ord_act_is_look(const struct world *world, const struct act *act);
 /* The call as an act; answered as it was. */
 struct act ord_act_of(const struct ord_calls *calls, uint32_t call);
+/* A final look at replicas, which no model speaks of. */
+bool ord_act_is_final(const struct ord_calls *calls, uint32_t call);
 /* It is in the question at all: no failure, no final read, no look without an
  * answer. */
 bool ord_act_counts(const struct world *world, const struct ord_calls *calls,

@@ -15,7 +15,7 @@ enum { MEMORY_MAX = 64 << 20 };
 
 struct row {
     const char *history;
-    const char *model;
+    const char *model; /* NULL: each object names its own */
     const char *verdict;
     const char *objects;
     const char *why; /* part of the reason; NULL: it is accepted */
@@ -26,6 +26,7 @@ static void write_file(const struct ord_history *h, const struct row *row,
                        struct ord_buf *out)
 {
     bool is_violation = strcmp(row->verdict, "violation") == 0;
+    const char *quote = row->model == NULL ? "" : "\"";
     uint64_t digest = 0;
     struct ord_err err = {0};
 
@@ -33,12 +34,13 @@ static void write_file(const struct ord_history *h, const struct row *row,
     ord_buf_printf(out,
                    "{\"ordeal_proof\":1,\"history\":{\"events\":%lld,"
                    "\"digest\":\"%016llx\"},\"keyed\":false,\"checks\":["
-                   "{\"checker\":\"linearizable\",\"model\":\"%s\","
+                   "{\"checker\":\"linearizable\",\"model\":%s%s%s,"
                    "\"options\":{},\"verdict\":\"%s\",\"why\":\"\","
                    "\"key\":null,\"violations\":%d,\"ops\":[],\"stats\":{},"
                    "\"objects\":%s,\"digest\":\"",
                    (long long)ord_history_count(h), (unsigned long long)digest,
-                   row->model, row->verdict, is_violation, row->objects);
+                   quote, row->model == NULL ? "null" : row->model, quote,
+                   row->verdict, is_violation, row->objects);
     ord_buf_printf(out, "%016llx\"}],\"digest\":\"",
                    (unsigned long long)ord_digest_bytes(ORD_DIGEST_START,
                                                         ord_buf_bytes(out)));
@@ -231,6 +233,11 @@ Test(verify, cores)
     "0 inv enqueue 1; 0 ok enqueue 1; 0 inv enqueue 2; 0 ok enqueue 2;"        \
     "0 inv enqueue 3; 0 ok enqueue 3; 1 inv dequeue; 1 ok dequeue 2"
 
+#define BAG                                                                    \
+    "0 inv dequeue; 0 info dequeue; 1 inv dequeue; 1 info dequeue;"            \
+    "2 inv enqueue 1; 2 ok enqueue 1; 2 inv dequeue; 2 ok dequeue nil;"        \
+    "2 inv dequeue; 2 ok dequeue 1"
+
 Test(verify, cores_of_models)
 {
     static const struct row rows[] = {
@@ -245,6 +252,24 @@ Test(verify, cores_of_models)
          CORE(OP(1, ALL) "," OP(3, ALL) "," OP(7, ALL)), "has an order"},
         {FIFO "; 2 inv dequeue; 2 info dequeue", "fifo-queue", "violation",
          CORE(OP(0, ALL) "," OP(2, ALL) "," OP(6, ALL)), NULL},
+        /* Nobody knows what the first two took: whatever was there when it was
+         * empty, but then nothing came back. */
+        {BAG, "unordered-queue", "violation",
+         CORE(OP(4, "[\"end\"]") "," OP(6, "[\"begin\",\"end\"]") "," OP(
+             8, "[\"begin\",\"must\"]")),
+         NULL},
+        {BAG, "fifo-queue", "violation",
+         CORE(OP(4, "[\"end\"]") "," OP(6, "[\"begin\",\"end\"]") "," OP(
+             8, "[\"begin\",\"must\"]")),
+         NULL},
+        {BAG, "unordered-queue", "violation",
+         CORE(OP(4, "[\"end\"]") "," OP(6, "[\"begin\",\"end\"]") "," OP(
+             8, "[\"must\"]")),
+         "has an order"},
+        {BAG, "unordered-queue", "violation",
+         CORE(OP(4, "[\"must\"]") "," OP(6, "[\"begin\",\"end\"]") "," OP(
+             8, "[\"begin\",\"must\"]")),
+         "has an order"},
         {"0 inv acquire; 0 ok acquire; 1 inv acquire; 1 ok acquire", "mutex",
          "violation", CORE(OP(0, "[\"must\"]") "," OP(2, "[\"must\"]")), NULL},
         {"0 inv acquire; 0 ok acquire; 1 inv acquire; 1 ok acquire; 0 inv "
@@ -271,6 +296,62 @@ Test(verify, cores_of_models)
          "inv get; 1 ok get \"a\"",
          "kv", "violation", CORE(OP(0, ALL) "," OP(2, ALL) "," OP(4, ALL)),
          NULL},
+    };
+
+    TRY(rows);
+}
+
+#define MIXED                                                                  \
+    "0 inv write k1 1; 0 ok write k1 1; 1 inv enqueue k2 2; 1 ok enqueue k2 2"
+#define OBJECT(key, model, list)                                               \
+    "{\"key\":" #key ",\"model\":\"" model "\",\"order\":[" list "]}"
+
+Test(verify, several_models)
+{
+    static const struct row rows[] = {
+        {MIXED, NULL, "pass",
+         "[" OBJECT(1, "register", "0") "," OBJECT(2, "fifo-queue", "2") "]",
+         NULL},
+        {MIXED, NULL, "pass",
+         "[" OBJECT(1, "register", "0") "," OBJECT(2, "register", "2") "]",
+         "failed, or says nothing"},
+        {MIXED, NULL, "pass",
+         "[" OBJECT(1, "register", "0") "," OBJECT(2, "nonsense", "2") "]",
+         "is not known here"},
+        {MIXED, NULL, "pass", "[" OBJECT(1, "register", "0") "]",
+         "no order has operation 2"},
+        {MIXED, NULL, "pass", "[]", "no order has operation 0"},
+        {MIXED, NULL, "pass",
+         "[{\"key\":1,\"order\":[0]}," OBJECT(2, "fifo-queue", "2") "]",
+         "neither it nor its object has a model"},
+        {MIXED, "register", "pass",
+         "[" OBJECT(1, "register", "0") "," OBJECT(2, "fifo-queue", "2") "]",
+         "has a model of its own"},
+        {MIXED, NULL, "pass",
+         "[" OBJECT(1, "register", "0") "," OBJECT(
+             2, "fifo-queue", "2") "," OBJECT(1, "register", "0") "]",
+         "stands twice"},
+        /* Nothing is sure of the second, and any model will do. */
+        {"0 inv write k1 1; 0 ok write k1 1; 1 inv enqueue k2 2; 1 info "
+         "enqueue "
+         "k2 2",
+         NULL, "pass", "[" OBJECT(1, "register", "0") "]", NULL},
+        {"0 inv write k1 1; 0 ok write k1 1; 1 inv enqueue k2 2; 1 info "
+         "enqueue "
+         "k2 2; 2 inv write k2 1; 2 info write k2 1",
+         NULL, "pass", "[" OBJECT(1, "register", "0") "]",
+         "of an object of no model"},
+        {OLD, NULL, "violation",
+         "[{\"key\":null,\"model\":\"register\",\"minimal\":true,"
+         "\"core\":[" OP(0, "[\"end\"]") "," OP(2, ALL) "," OP(4, ALL) "]}]",
+         NULL},
+        {OLD, NULL, "violation",
+         "[{\"key\":null,\"model\":\"set\",\"minimal\":true,"
+         "\"core\":[" OP(0, "[\"end\"]") "," OP(2, ALL) "," OP(4, ALL) "]}]",
+         "failed, or says nothing"},
+        /* Final reads are no part of it, whatever the model. */
+        {"0 inv enqueue 1; 0 ok enqueue 1; 0 inv read final; 0 ok read 7 final",
+         "fifo-queue", "pass", ORDER("0"), NULL},
     };
 
     TRY(rows);
