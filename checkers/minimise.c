@@ -361,10 +361,13 @@ static bool choose_units(struct minimise *m)
 
 /* ---- marks -------------------------------------------------------------- */
 
-/* The next weaker form of a part, from strong to weak; false: there is none.
- * A call that is left out has moved to the end. */
+enum { MOVES = 5 };
+
+/* A weaker form of a part; false: it has that form already.  A call that is
+ * left out has moved to the end. */
 static bool weaken(struct minimise *m, uint32_t i, uint32_t move)
 {
+    const uint8_t happened = ORD_KEEP_END | ORD_KEEP_MUST;
     struct ord_lin_part *part = &m->parts[i];
     bool is_look = ord_ask_is_look(&m->ask, part->call);
     bool may_go = is_look || m->ask.rule == ORD_ASK_FREE ||
@@ -373,18 +376,25 @@ static bool weaken(struct minimise *m, uint32_t i, uint32_t move)
                    unit_of(m, part->call) == ORD_ATOM_NONE);
 
     switch (move) {
-    case 0: /* it may have ended later */
+    case 0: /* nothing of it, or that it happened, matters */
+        if ((part->keep & happened) == 0)
+            return false;
+        if (may_go)
+            *part = m->parts[--m->part_count];
+        else
+            part->keep &= (uint8_t)~happened;
+        return true;
+    case 1: /* it may have ended later */
         if ((part->keep & ORD_KEEP_END) == 0)
             return false;
         part->keep = (uint8_t)((part->keep & ~ORD_KEEP_END) | ORD_KEEP_MUST);
         return true;
-    case 1: /* it may not have happened */
-        if (is_look ||
-            (part->keep & (ORD_KEEP_END | ORD_KEEP_MUST)) != ORD_KEEP_MUST)
+    case 2: /* it may not have happened */
+        if (is_look || (part->keep & happened) != ORD_KEEP_MUST)
             return false;
         part->keep &= (uint8_t)~ORD_KEEP_MUST;
         return true;
-    case 2: /* it may have begun earlier */
+    case 3: /* it may have begun earlier */
         if ((part->keep & ORD_KEEP_BEGIN) == 0)
             return false;
         part->keep &= (uint8_t)~ORD_KEEP_BEGIN;
@@ -398,28 +408,57 @@ static bool weaken(struct minimise *m, uint32_t i, uint32_t move)
     }
 }
 
-static void weaken_all(struct minimise *m)
+/* Where a weaker form violates, too, it stays.  *is_gone: that was to go. */
+static bool try_weaker(struct minimise *m, uint32_t i, uint32_t move,
+                       bool *is_gone)
 {
+    struct ord_lin_part before = m->parts[i];
+    uint32_t count = m->part_count;
+
+    if (!weaken(m, i, move))
+        return false;
+    *is_gone = m->part_count < count;
+    if (is_violating(m))
+        return true;
+    if (*is_gone)
+        m->parts[m->part_count++] = m->parts[i];
+    *is_gone = false;
+    m->parts[i] = before;
+    return false;
+}
+
+/* All once.  True: what is too late begins earlier now (minimise.h), so what
+ * had to stay may go; else it is as needed as it was. */
+static bool weaken_each(struct minimise *m)
+{
+    uint32_t last = ord_ask_last(&m->ask, m->parts, m->part_count);
+    bool is_earlier = false;
+
     for (uint32_t i = 0; i < m->part_count && !m->ask.is_broke;) {
         bool is_gone = false;
 
-        for (uint32_t move = 0; move < 4 && !is_gone; move++) {
-            struct ord_lin_part before = m->parts[i];
-            uint32_t count = m->part_count;
+        for (uint32_t move = 0; move < MOVES && !is_gone; move++) {
+            uint32_t now;
 
-            if (!weaken(m, i, move))
+            if (!try_weaker(m, i, move, &is_gone))
                 continue;
-            if (is_violating(m)) {
-                is_gone = m->part_count < count;
-                continue;
-            }
-            if (m->part_count < count)
-                m->parts[m->part_count++] = m->parts[i];
-            m->parts[i] = before;
+            now = ord_ask_last(&m->ask, m->parts, m->part_count);
+            is_earlier = is_earlier || now < last;
+            last = now;
         }
         if (!is_gone)
             i++;
     }
+    return is_earlier;
+}
+
+static void weaken_all(struct minimise *m)
+{
+    bool is_earlier = true;
+
+    /* Each round but the last has made something weaker. */
+    while (is_earlier && !m->ask.is_broke)
+        is_earlier = weaken_each(m);
 }
 
 /* A call that has no place in the answer whatever it did: it began too late.

@@ -411,10 +411,8 @@ static void add_others(struct ord_ask *ask, struct rows *rows,
     }
 }
 
-/* The last kept end, if all that must have happened has one: what began later
- * came too late. */
-static uint32_t last_of(const struct ord_ask *ask,
-                        const struct ord_lin_part *parts, uint32_t count)
+uint32_t ord_ask_last(const struct ord_ask *ask,
+                      const struct ord_lin_part *parts, uint32_t count)
 {
     uint32_t last = 0;
 
@@ -627,7 +625,7 @@ bool ord_ask_is_violating(struct ord_ask *ask, const struct ord_lin_part *parts,
                           uint32_t count)
 {
     struct rows rows = {0};
-    uint32_t last = last_of(ask, parts, count);
+    uint32_t last = ord_ask_last(ask, parts, count);
 
     if (ask->steps_left == 0)
         ask->is_broke = true;

@@ -50,6 +50,11 @@ void ord_ask_fini(struct ord_ask *ask);
 bool ord_ask_is_violating(struct ord_ask *ask, const struct ord_lin_part *parts,
                           uint32_t count);
 
+/* The last kept end, if all that must have happened has one: what began later
+ * came too late.  Else UINT32_MAX. */
+uint32_t ord_ask_last(const struct ord_ask *ask,
+                      const struct ord_lin_part *parts, uint32_t count);
+
 /* It bears on the question. */
 bool ord_ask_counts(const struct ord_ask *ask, uint32_t call);
 /* It never changes the state. */
