@@ -2,12 +2,13 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import time
 import unittest
 
-from support import (BIN, LONG, ORDEAL, Case, interfaces, mounts, ordeal,
+from support import (BIN, LONG, ORDEAL, SOURCE, Case, interfaces, mounts, ordeal,
                      processes_with, skip_without_sandbox)
 
 MOMENTS = 20 if LONG else 6
@@ -82,6 +83,9 @@ class DeathInFault(Case):
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, start_new_session=True)
 
+    def faults(self):
+        return IN_FORCE
+
     def await_fault(self, folder):
         ledger = os.path.join(folder, "out", "c-s1", "ledger.jsonl")
         log = os.path.join(folder, "out", "c-s1", "nodes", "n1.log")
@@ -100,7 +104,7 @@ class DeathInFault(Case):
 
     def test_each(self):
         before = (interfaces(), mounts())
-        for number, fault in enumerate(IN_FORCE):
+        for number, fault in enumerate(self.faults()):
             with self.subTest(fault=fault):
                 folder = self.path(f"daemons{number}")
                 run = self.start(folder, fault)
@@ -114,6 +118,75 @@ class DeathInFault(Case):
                     time.sleep(0.02)
                 self.assertEqual(processes_with(folder), [])
                 self.assertEqual((interfaces(), mounts()), before)
+
+
+# What a fault must be told besides its kind, so that there is something to it.
+MORE = {
+    "flaky": ["loss: 20%"],
+    "packet": ["delay: 50ms", "clog: yes", "reset: all", "bytes: 4KiB",
+               "loss: 20%, swizzle: yes"],
+    "limit": ["descriptors: 16"],
+}
+
+
+def faults_of(nemesis):
+    """Each kind (or shape) that the fault's description lists."""
+    kinds = []
+    for param in nemesis["params"]:
+        if param["name"] in ("kind", "shape"):
+            words = re.sub(r"\([^)]*\)", "", param["about"]).split("|")
+            kinds = [(param["name"], word.split()[0]) for word in words]
+    name = nemesis["name"]
+    if not kinds:
+        return [f"{{fault: {name}, {more}}}" if more else f"{{fault: {name}}}"
+                for more in MORE.get(name, [""])]
+    return ["{" + ", ".join([f"fault: {name}", f"{key}: {kind}"] +
+                            MORE.get(kind, [])) + "}" for key, kind in kinds]
+
+
+class DeathInEveryFault(DeathInFault):
+    """All that `ordeal list nemeses` knows and can do here, under refdb; one
+    kind of each, drawn, or with ORD_LONG=1 every kind."""
+
+    def target(self, folder):
+        """refdb, and anybody may be promoted."""
+        with open(os.path.join(SOURCE, "targets/refdb/target.yaml"),
+                  encoding="utf-8") as file:
+            text = file.read()
+        with open(os.path.join(folder, "target.yaml"), "w",
+                  encoding="utf-8") as file:
+            file.write(text.replace("  primary:",
+                                    '  promote: ["true"]\n  primary:'))
+        return folder
+
+    def start(self, folder, fault):
+        os.makedirs(folder)
+        when = "at: 100ms, for: 30s"
+        campaign = self.campaign(
+            "ordeal: 1\nname: t\ncells:\n  - id: c\n"
+            f"    target: {self.target(folder)}\n"
+            "    nodes: 3\n    clients: 2\n    rate: 100\n    time: 60s\n"
+            "    workload: set\n    checkers: [stats]\n"
+            f"    nemesis: [{fault[:-1]}, {when}}}]\n",
+            os.path.basename(folder) + ".yaml")
+        plan = ordeal("plan", campaign, "--ops", "0")
+        self.assertEqual(plan.returncode, 0, plan.stderr)
+        return subprocess.Popen(
+            [ORDEAL, "run", campaign, "--out", os.path.join(folder, "out")],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, start_new_session=True)
+
+    def faults(self):
+        found = []
+        listed = ordeal("list", "nemeses", "--json")
+        for nemesis in json.loads(listed.stdout)["nemeses"]:
+            if not nemesis["available"]:
+                print(f"left out: {nemesis['name']}: {nemesis['why']}")
+                continue
+            each = faults_of(nemesis)
+            found += each if LONG else [random.choice(each)]
+        self.assertGreater(len(found), 7)
+        return found
 
 
 class Death(Case):
