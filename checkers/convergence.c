@@ -293,7 +293,7 @@ static int64_t quiet_ns(const struct ord_view *view)
 static bool is_only_node(const struct ord_history *history)
 {
     return ord_history_knows_nodes(history) &&
-           ord_history_node_count(history) == 1;
+           ord_history_member_count(history) == 1;
 }
 
 static int converge_conclude(const struct converge *converge)

@@ -30,7 +30,7 @@ void ord_finals_init(struct ord_finals *finals, const struct ord_view *view,
                      const struct ord_object *object)
 {
     uint16_t known = ord_history_knows_nodes(view->history)
-                         ? ord_history_node_count(view->history)
+                         ? ord_history_member_count(view->history)
                          : 0;
     bool is_asked = false;
 

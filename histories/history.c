@@ -72,6 +72,17 @@ uint16_t ord_history_node_count(const struct ord_history *history)
     return history->node_count;
 }
 
+uint16_t ord_history_member_count(const struct ord_history *history)
+{
+    static const char key[] = "\"start_with\":"; /* no text: these escape " */
+    const char *at = history->meta == NULL ? NULL : strstr(history->meta, key);
+    unsigned long count =
+        at == NULL ? 0 : strtoul(at + sizeof key - 1, NULL, 10);
+
+    return count == 0 || count > history->node_count ? history->node_count
+                                                     : (uint16_t)count;
+}
+
 const char *ord_history_meta(const struct ord_history *history)
 {
     return history->meta;

@@ -56,6 +56,9 @@ const struct ord_op *ord_history_pair(const struct ord_history *history,
 const char *ord_history_node_name(const struct ord_history *history,
                                   uint16_t node);
 uint16_t ord_history_node_count(const struct ord_history *history);
+/* Of these, nodes 1 to this are members at the beginning and at the end, as
+ * "start_with" in meta says; the others come and go.  Without that: all. */
+uint16_t ord_history_member_count(const struct ord_history *history);
 /* The JSON object that the recorder put in front; "{}" elsewhere. */
 const char *ord_history_meta(const struct ord_history *history);
 /* Bytes behind the last whole record, when a crash cut the log; else 0. */

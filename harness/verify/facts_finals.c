@@ -38,7 +38,7 @@ static struct finals finals_of(const struct facts *f)
     struct finals finals = {.begin = INT64_MAX};
     bool knows_nodes =
         strstr(ord_history_meta(f->v->history), "\"nodes\"") != NULL;
-    uint16_t known = knows_nodes ? ord_history_node_count(f->v->history) : 0;
+    uint16_t known = knows_nodes ? ord_history_member_count(f->v->history) : 0;
     bool is_asked = false;
 
     for (uint32_t node = 0; node < NODES; node++)
@@ -349,7 +349,7 @@ void ord_recount_convergence(struct facts *f)
     struct converge c = {0};
     bool has_one =
         strstr(ord_history_meta(f->v->history), "\"nodes\"") != NULL &&
-        ord_history_node_count(f->v->history) == 1;
+        ord_history_member_count(f->v->history) == 1;
 
     for (uint32_t key = 0; key < f->calls->key_count && !f->is_over; key++) {
         if (ord_facts_turn(f, key))

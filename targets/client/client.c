@@ -18,6 +18,7 @@ enum {
     ARENA_SIZE_MAX = 64 << 20,
     READY_MS = 950, /* of the second that the contract gives */
     PRIMARY_MS = 280,
+    CHANGE_MS = 900,
     PAUSE_MS_MAX = 60000,
 };
 
@@ -277,6 +278,34 @@ static int exit_code(const struct ord_client_ops *ops, int rc,
                : 1;
 }
 
+static int probe_members(const char *via, const struct ord_client_ops *ops)
+{
+    struct ord_buf out;
+    struct ord_err err;
+    bool is_known;
+
+    ord_buf_init(&out, 1 << 16);
+    is_known =
+        ops->members(via, ord_now_ns() + CHANGE_MS * ORD_MS, &out) &&
+        !out.failed &&
+        ord_write_all(STDOUT_FILENO, ord_buf_bytes(&out), &err) == ORD_OK;
+    ord_buf_fini(&out);
+    return is_known ? 0 : 1;
+}
+
+static int probe_change(char **argv, const struct ord_client_ops *ops)
+{
+    bool is_join = strcmp(argv[1], "--join") == 0;
+    struct ord_client_value index = ord_client_scalar(ord_bytes_of(argv[3]));
+
+    if (index.kind != ORD_CLIENT_INT || index.as.number < 1)
+        return EXIT_USAGE;
+    return ops->change(argv[2], is_join, index.as.number, argv[4],
+                       ord_now_ns() + CHANGE_MS * ORD_MS)
+               ? 0
+               : 1;
+}
+
 static int probe(int argc, char **argv, const struct ord_client_ops *ops)
 {
     int64_t now_ns = ord_now_ns();
@@ -294,12 +323,20 @@ static int probe(int argc, char **argv, const struct ord_client_ops *ops)
                    ? 0
                    : 1;
     }
+    if (argc == 3 && strcmp(argv[1], "--members") == 0 && ops->members != NULL)
+        return probe_members(argv[2], ops);
+    if (argc == 5 && ops->change != NULL &&
+        (strcmp(argv[1], "--join") == 0 || strcmp(argv[1], "--leave") == 0))
+        return probe_change(argv, ops);
     (void)fprintf(stderr,
                   "usage: %s                  serve operations on standard "
                   "input\n       %s --ready IP      exit 0 if it can serve\n"
                   "       %s --settled IP    exit 0 if it has caught up\n"
-                  "       %s --primary IP    print its epoch if it leads\n",
-                  ops->name, ops->name, ops->name, ops->name);
+                  "       %s --primary IP    print its epoch if it leads\n"
+                  "       %s --members VIA   print the cluster's members\n"
+                  "       %s --join|--leave VIA INDEX IP\n",
+                  ops->name, ops->name, ops->name, ops->name, ops->name,
+                  ops->name);
     return EXIT_USAGE;
 }
 

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "harness/base/arena.h"
+#include "harness/base/buf.h"
 #include "harness/base/bytes.h"
 #include "harness/base/err.h"
 
@@ -151,6 +152,12 @@ struct ord_client_ops {
     bool (*ready)(const char *ip, int64_t deadline_ns);
     bool (*settled)(const char *ip, int64_t deadline_ns);
     bool (*primary)(const char *ip, int64_t deadline_ns, int64_t *epoch);
+    /* Members of the cluster, asked at the node `via`: one line each, its ip
+     * and " joining" if it does not count yet.  False: not known. */
+    bool (*members)(const char *via, int64_t deadline_ns, struct ord_buf *out);
+    /* Adds or removes node `index`; true once that is in force. */
+    bool (*change)(const char *via, bool is_join, int64_t index, const char *ip,
+                   int64_t deadline_ns);
 };
 
 /* The whole program.  Returns the exit code: 0 at the end of input, 64 for an

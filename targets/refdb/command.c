@@ -67,6 +67,10 @@ void rd_answer_read(struct rd_node *node, struct rd_session *session)
 {
     if (node->err.rc != ORD_OK)
         return;
+    if (session->read_kind == RD_READ_LIST_OF_MEMBERS) {
+        rd_answer_members(node, session);
+        return;
+    }
     rd_open_reply(session);
     if (rd_storage_read(node->storage, session->read_kind,
                         ord_buf_bytes(&session->key), &session->out,
@@ -154,10 +158,22 @@ struct read_opts {
     int64_t ms;
 };
 
+void rd_await_read(struct rd_node *node, struct rd_session *session)
+{
+    enum rd_proposal got;
+
+    session->state = RD_SESSION_READ;
+    session->deadline_ns = node->now + node->config.request_timeout_ns;
+    got = rd_core_read(&node->core, rd_token(node, session), node->now);
+    if (got == RD_PROPOSED)
+        return; /* answered already, or to be */
+    session->state = RD_SESSION_IDLE;
+    rd_refuse(node, session, got);
+}
+
 static void do_read(struct rd_node *node, struct rd_session *session,
                     const struct read_opts *opts)
 {
-    enum rd_proposal got;
     int64_t lag;
 
     switch (opts->route) {
@@ -184,13 +200,7 @@ static void do_read(struct rd_node *node, struct rd_session *session,
     case ROUTE_LEADER:
         break;
     }
-    session->state = RD_SESSION_READ;
-    session->deadline_ns = node->now + node->config.request_timeout_ns;
-    got = rd_core_read(&node->core, rd_token(node, session), node->now);
-    if (got == RD_PROPOSED)
-        return; /* answered already, or to be */
-    session->state = RD_SESSION_IDLE;
-    rd_refuse(node, session, got);
+    rd_await_read(node, session);
 }
 
 /* Takes LOCAL, MINPOS p ms, MAXLAG ms, READFROM leader off the front; 0: none,

@@ -4,10 +4,21 @@
 #include "targets/refdb/node.h"
 
 static const char USAGE[] =
-    "ERR expected MEMBER LIST | ADD id ip | REMOVE id, id from 1 to 64";
+    "ERR expected MEMBER LIST [LOCAL] | ADD id ip | REMOVE id, id from 1 to "
+    "64";
 
 /* As of what this node has applied: [[id, ip, voter | joining], ...]. */
-static void list(struct rd_node *node, struct rd_session *session)
+/* While a change is under way nobody can say. */
+static bool is_settled(struct rd_node *node, struct rd_session *session)
+{
+    bool is_busy = node->core.members_index > node->core.applied;
+
+    if (is_busy)
+        rd_refuse(node, session, RD_BUSY);
+    return !is_busy;
+}
+
+static void print_list(struct rd_node *node, struct rd_session *session)
 {
     const struct rd_members *members = &node->core.settled;
     uint64_t all = members->voters | members->joining;
@@ -28,6 +39,12 @@ static void list(struct rd_node *node, struct rd_session *session)
                                                                   : "joining"));
     }
     rd_close_reply(node, session, node->core.hard.epoch, node->core.applied);
+}
+
+void rd_answer_members(struct rd_node *node, struct rd_session *session)
+{
+    if (is_settled(node, session))
+        print_list(node, session);
 }
 
 static bool parse_ip(struct ord_bytes text, uint32_t *ip)
@@ -73,11 +90,18 @@ void rd_member_command(struct rd_node *node, struct rd_session *session,
     bool is_add = request->count == 4 && rd_is_word(request->arg[1], "ADD");
     bool is_remove =
         request->count == 3 && rd_is_word(request->arg[1], "REMOVE");
+    bool is_list = request->count >= 2 && rd_is_word(request->arg[1], "LIST");
     uint32_t ip = 0;
     int64_t id;
 
-    if (request->count == 2 && rd_is_word(request->arg[1], "LIST")) {
-        list(node, session);
+    if (is_list && request->count == 2) {
+        session->read_kind = RD_READ_LIST_OF_MEMBERS;
+        rd_await_read(node, session);
+        return;
+    }
+    if (is_list && request->count == 3 &&
+        rd_is_word(request->arg[2], "LOCAL")) {
+        print_list(node, session);
         return;
     }
     if ((!is_add && !is_remove) || !rd_parse_int(request->arg[2], &id) ||

@@ -161,6 +161,9 @@ void rd_answer_elsewhere(struct rd_node *node, struct rd_session *session);
 /* member_cmd.c: MEMBER ADD | REMOVE | LIST. */
 void rd_member_command(struct rd_node *node, struct rd_session *session,
                        const struct rd_request *request);
+void rd_answer_members(struct rd_node *node, struct rd_session *session);
+/* Asks the core for a linearizable read of session->read_kind. */
+void rd_await_read(struct rd_node *node, struct rd_session *session);
 /* The session waits for its entry at this index. */
 void rd_await_write(struct rd_node *node, struct rd_session *session,
                     uint64_t index);

@@ -20,7 +20,12 @@
 struct rd_storage;  /* opaque */
 struct rd_snapshot; /* a reader of one state as of one log position */
 
-enum rd_read_kind { RD_READ_GET, RD_READ_SMEMBERS, RD_READ_LRANGE };
+enum rd_read_kind {
+    RD_READ_GET,
+    RD_READ_SMEMBERS,
+    RD_READ_LRANGE,
+    RD_READ_LIST_OF_MEMBERS, /* not of the storage: node.h */
+};
 
 /* Opens or makes dir/refdb.sqlite.  *log is initialised and becomes the
  * caller's. */

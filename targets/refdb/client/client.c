@@ -367,6 +367,70 @@ static bool refdb_primary(const char *ip, int64_t deadline_ns, int64_t *epoch)
     return is_primary;
 }
 
+static void print_member(const struct kv_item *row, struct ord_buf *out)
+{
+    if (row->kind != KV_ARRAY || row->count != 3 ||
+        row->items[1].kind != KV_BULK || row->items[2].kind != KV_BULK) {
+        out->failed = true;
+        return;
+    }
+    ord_buf_add(out, row->items[1].text);
+    ord_buf_text(out, ord_bytes_is(row->items[2].text, "joining") ? " joining\n"
+                                                                  : "\n");
+}
+
+/* One command to one node. */
+static bool ask(const char *ip, const struct kv_cmd *cmd, int64_t deadline_ns,
+                struct ord_buf *out)
+{
+    struct ord_arena arena;
+    struct kv_conn conn;
+    struct kv_reply reply;
+    bool is_done;
+
+    ord_arena_init(&arena, 1 << 20);
+    is_done = kv_conn_init(&conn, ip, false) &&
+              kv_conn_call(&conn, cmd, deadline_ns, deadline_ns, &arena,
+                           &reply) == KV_DONE;
+    if (is_done && reply.item.kind == KV_ARRAY)
+        for (uint32_t i = 0; i < reply.item.count; i++)
+            print_member(&reply.item.items[i], out);
+    kv_conn_fini(&conn);
+    ord_arena_fini(&arena);
+    return is_done && !out->failed;
+}
+
+static bool refdb_members(const char *via, int64_t deadline_ns,
+                          struct ord_buf *out)
+{
+    struct kv_cmd cmd = {0};
+
+    kv_cmd_add(&cmd, ord_bytes_of("MEMBER"));
+    kv_cmd_add(&cmd, ord_bytes_of("LIST"));
+    return ask(via, &cmd, deadline_ns, out);
+}
+
+static bool refdb_change(const char *via, bool is_join, int64_t index,
+                         const char *ip, int64_t deadline_ns)
+{
+    char digits[ORD_CLIENT_DIGITS_SIZE];
+    struct ord_client_value number = {.kind = ORD_CLIENT_INT,
+                                      .as = {.number = index}};
+    struct kv_cmd cmd = {0};
+    struct ord_buf none;
+    bool is_done;
+
+    kv_cmd_add(&cmd, ord_bytes_of("MEMBER"));
+    kv_cmd_add(&cmd, ord_bytes_of(is_join ? "ADD" : "REMOVE"));
+    kv_cmd_add(&cmd, ord_client_bytes(&number, digits));
+    if (is_join)
+        kv_cmd_add(&cmd, ord_bytes_of(ip));
+    ord_buf_init(&none, 16);
+    is_done = ask(via, &cmd, deadline_ns, &none);
+    ord_buf_fini(&none);
+    return is_done;
+}
+
 int main(int argc, char **argv)
 {
     struct kv_client client = {0};
@@ -378,6 +442,8 @@ int main(int argc, char **argv)
         .close = refdb_close,
         .ready = refdb_ready,
         .primary = refdb_primary,
+        .members = refdb_members,
+        .change = refdb_change,
     };
 
     return ord_client_main(argc, argv, &ops);

@@ -382,13 +382,14 @@ Test(node, members_are_replaced_and_removed, .timeout = 90)
            "-ERR that node is a member at another address|");
     snprintf(text, sizeof text, "MEMBER REMOVE %u", leader);
     await(&lab, leader, text, "+OK|");
-    cr_expect_eq(strncmp(ask(&lab, leader, "MEMBER LIST", reply), "*2|", 3), 0,
-                 "%s", reply);
+    cr_expect_eq(
+        strncmp(ask(&lab, leader, "MEMBER LIST LOCAL", reply), "*2|", 3), 0,
+        "%s", reply);
     out = leader;
     leader = await_leader(&lab, out);
     expect(&lab, leader, "GET a", "$1|2|");
     expect(&lab, leader, "MEMBER ADD 3",
-           "-ERR expected MEMBER LIST | ADD id ip | REMOVE id, id from 1 to "
-           "64|");
+           "-ERR expected MEMBER LIST [LOCAL] | ADD id ip | REMOVE id, id "
+           "from 1 to 64|");
     lab_end(&lab);
 }
