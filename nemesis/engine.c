@@ -268,7 +268,7 @@ static struct ord_beside beside_now(const struct ord_nemesis_engine *engine)
     }
     beside.frozen = ord_env_actions(env)->paused(env);
     beside.down = ord_all_nodes(env->node_count) & ~beside.frozen &
-                  ~ord_env_actions(env)->running(env);
+                  ~env->absent & ~ord_env_actions(env)->running(env);
     return beside;
 }
 
@@ -584,6 +584,7 @@ int ord_nemesis_heal_all(struct ord_nemesis_engine *engine, int64_t now_ns,
     struct ord_err one;
 
     (void)now_ns;
+    engine->config.env->is_final = true;
     for (uint32_t i = 0; i < engine->count; i++) {
         if (engine->instances[i].phase == PENDING ||
             engine->instances[i].phase == TEMPLATE)

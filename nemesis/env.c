@@ -82,7 +82,7 @@ static uint64_t claimed(const struct ord_nemesis_env *env, bool is_down)
 
 uint64_t ord_env_down(const struct ord_nemesis_env *env)
 {
-    return claimed(env, true);
+    return claimed(env, true) | env->absent;
 }
 
 uint64_t ord_env_frozen(const struct ord_nemesis_env *env)
@@ -188,7 +188,7 @@ static int start_all(struct ord_nemesis_env *env, uint64_t nodes,
         struct ord_err one;
         int rc = ORD_OK;
 
-        if (!ord_has_node(nodes & ~alive, node))
+        if (!ord_has_node(nodes & ~alive & ~env->absent, node))
             continue;
         if (env->start_node == NULL)
             rc = ord_fail(&one, ORD_EUSAGE, "nobody knows how to start it");

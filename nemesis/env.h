@@ -54,6 +54,30 @@ struct ord_node_answer {
     char text[160]; /* the beginning of what it printed, on one line */
 };
 
+/* Changes of members, by the target's own commands. */
+enum ord_member_verb { ORD_MEMBER_LIST, ORD_MEMBER_JOIN, ORD_MEMBER_LEAVE };
+
+struct ord_member_job; /* a command that runs, in the sandbox of a node */
+
+struct ord_member_answer {
+    bool is_over;
+    bool is_yes;      /* it did what it was asked for */
+    uint64_t members; /* of LIST: who counts, */
+    uint64_t joining; /* and who is to, soon */
+};
+
+struct ord_member_actions { /* ctx: members_ctx */
+    /* Asks `via` about `node` (LIST: of all).  Ends within a second or so. */
+    int (*begin)(void *ctx, enum ord_member_verb verb, uint32_t via,
+                 uint32_t node, struct ord_member_job **out,
+                 struct ord_err *err);
+    int (*look)(struct ord_member_job *job, struct ord_member_answer *out,
+                struct ord_err *err); /* never blocks */
+    void (*drop)(struct ord_member_job **job);
+    /* The node's data is gone: started next, it starts as one that joins. */
+    int (*wipe)(void *ctx, uint32_t node, struct ord_err *err);
+};
+
 struct ord_nemesis_env {
     struct ord_cluster *cluster;
     uint32_t node_count;
@@ -67,7 +91,12 @@ struct ord_nemesis_env {
                       int64_t timeout_ns, struct ord_node_answer *answer,
                       struct ord_err *err);
     void *ctx;
-    const struct ord_node_actions *nodes; /* NULL: those of the cluster */
+    const struct ord_node_actions *nodes;     /* NULL: those of the cluster */
+    const struct ord_member_actions *members; /* NULL: they never change */
+    void *members_ctx;                        /* of these */
+    uint64_t spare;  /* nodes that are no members at the beginning */
+    uint64_t absent; /* nodes that are none now: nobody starts them */
+    bool is_final;   /* the final heal is under way: it may take its time */
     struct ord_claim claims[ORD_CLAIMS_MAX];
     uint32_t claim_count;
     struct ord_laid burdens[ORD_CLAIMS_MAX];
@@ -82,8 +111,8 @@ void ord_nemesis_env_init(struct ord_nemesis_env *env, uint32_t node_count);
 const struct ord_node_actions *
 ord_env_actions(const struct ord_nemesis_env *env);
 
-/* Nodes that some fault in force wants down, or frozen.  A node that is down
- * and not wanted down crashed by itself. */
+/* Nodes that some fault in force wants down (or absent), or frozen.  A node
+ * that is down and not wanted down crashed by itself. */
 uint64_t ord_env_down(const struct ord_nemesis_env *env);
 uint64_t ord_env_frozen(const struct ord_nemesis_env *env);
 

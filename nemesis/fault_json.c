@@ -63,6 +63,8 @@ void ord_fault_to_json(const struct ord_fault *fault, struct ord_buf *out)
                    fault->part, fault->part_count,
                    fault->needs_primary ? "true" : "false");
     add_event(fault, out);
+    if (fault->home_count != 0)
+        ord_buf_printf(out, ",\"home\":%u", fault->home_count);
     ord_buf_text(out, ",\"nodes\":[");
     for (uint32_t node = 1; node <= ORD_NODES_MAX; node++) {
         if (!ord_has_node(fault->nodes, node))
@@ -267,6 +269,8 @@ static bool read_member(struct ord_json *in, struct ord_arena *arena,
         return read_u32(in, &out->id);
     if (ord_bytes_is(key, "entry"))
         return read_u32(in, &out->entry);
+    if (ord_bytes_is(key, "home"))
+        return read_u32(in, &out->home_count);
     if (ord_bytes_is(key, "part"))
         return read_u32(in, &out->part);
     if (ord_bytes_is(key, "parts"))

@@ -119,6 +119,8 @@ struct ord_fault {
     uint64_t nodes;             /* bit i-1 is node i: whom it is about */
     struct ord_link_set *links; /* links it acts on; NULL: not about links */
     char what[160];             /* "isolate n1", for people */
+    uint32_t
+        home_count; /* members at the beginning are 1..home_count; 0: all */
     const char *not_begun; /* the plan foresees that it must not begin, and says
                               why (overlap.h); NULL: it does not */
 };
@@ -134,6 +136,8 @@ struct ord_plan_in {
     uint32_t node_count;
     int64_t time_ns;   /* of the main phase: no fault begins after it */
     uint32_t away_max; /* nodes down, frozen or out at once; 0: any number */
+    uint32_t
+        home_count; /* members at the beginning are 1..home_count; 0: all */
 };
 
 /* One time at which an entry strikes; plan() makes its fault(s) of it. */
@@ -199,6 +203,8 @@ struct ord_nemesis_ops {
      * after, does so because of it; it is started again afterwards. */
     bool may_crash;
     bool (*may_crash_of)(const struct ord_fault *fault); /* or, by fault */
+    /* Needs a target that knows how its members change (env->members). */
+    bool changes_members;
 
     /* ---- what it takes, besides a sandbox; may be left out ---- */
     const char *needs;       /* "/dev/fuse", one line */

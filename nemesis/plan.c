@@ -117,6 +117,7 @@ struct ord_fault *ord_plan_add(struct ord_fault_plan *out,
     }
     fault = &out->faults[out->count++];
     *fault = (struct ord_fault){
+        .home_count = in->home_count,
         .ops = ord_nemesis_find(entry->fault),
         .params = entry->params,
         .param_count = entry->param_count,

@@ -6,17 +6,10 @@
 const struct ord_nemesis_ops *const *ord_nemeses(void)
 {
     static const struct ord_nemesis_ops *const all[] = {
-        &ord_nemesis_partition,
-        &ord_nemesis_slow,
-        &ord_nemesis_flaky,
-        &ord_nemesis_packet,
-        &ord_nemesis_kill,
-        &ord_nemesis_pause,
-        &ord_nemesis_clock,
-        &ord_nemesis_process,
-        &ord_nemesis_disk,
-        &ord_nemesis_promote,
-        NULL,
+        &ord_nemesis_partition, &ord_nemesis_slow,    &ord_nemesis_flaky,
+        &ord_nemesis_packet,    &ord_nemesis_kill,    &ord_nemesis_pause,
+        &ord_nemesis_clock,     &ord_nemesis_process, &ord_nemesis_disk,
+        &ord_nemesis_promote,   &ord_nemesis_member,  NULL,
     };
 
     return all;

@@ -14,5 +14,6 @@ extern const struct ord_nemesis_ops ord_nemesis_clock;
 extern const struct ord_nemesis_ops ord_nemesis_process;
 extern const struct ord_nemesis_ops ord_nemesis_disk;
 extern const struct ord_nemesis_ops ord_nemesis_promote;
+extern const struct ord_nemesis_ops ord_nemesis_member;
 
 #endif

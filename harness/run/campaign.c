@@ -475,6 +475,8 @@ int ord_cell_faults(const struct ord_cell *cell, struct ord_arena *arena,
         .node_count = cell->node_count,
         .time_ns = cell->time_ns,
         .away_max = cell->away_max,
+        .home_count =
+            cell->start_count < cell->node_count ? cell->start_count : 0,
     };
 
     struct ord_disk_wish wish;
@@ -512,7 +514,7 @@ int ord_cell_workload(const struct ord_cell *cell, struct ord_arena *arena,
         .shape = {.arena = arena,
                   .seed = cell->seed,
                   .worker_count = cell->client_count,
-                  .node_count = cell->node_count},
+                  .node_count = cell->start_count},
         .time_ns = cell->time_ns,
         .rate_per_s = cell->rate_per_s,
         .params = cell->params,

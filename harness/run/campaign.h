@@ -39,6 +39,7 @@ struct ord_cell {
     struct ord_setting settings[ORD_SETTINGS_MAX]; /* all of the target's */
     uint32_t setting_count;
     uint32_t node_count;   /* 1..64 */
+    uint32_t start_count;  /* of these, members at the beginning */
     uint32_t client_count; /* 1..1024 */
     uint64_t seed;
     int64_t time_ns;    /* of the main phase */

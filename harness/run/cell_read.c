@@ -371,6 +371,7 @@ struct plain {
     const struct ord_yaml *client;
     const struct ord_yaml *ignored;
     uint64_t nodes;
+    uint64_t start_with;
     uint64_t clients;
     uint64_t steps;
     uint64_t memory_mib;
@@ -387,6 +388,8 @@ static int read_plain(const struct ord_yaml *map, bool is_cell,
         {"target", ORD_YAML_TEXT, &to->target, 0, 0, false},
         {"client", ORD_YAML_STRINGS, &to->client, 0, 0, false},
         {"nodes", ORD_YAML_COUNT, &to->nodes, 1, ORD_NODES_MAX, false},
+        {"start-with", ORD_YAML_COUNT, &to->start_with, 1, ORD_NODES_MAX,
+         false},
         {"clients", ORD_YAML_COUNT, &to->clients, 1, ORD_WORKERS_MAX, false},
         {"time", ORD_YAML_DURATION, &cell->time_ns, ORD_MS, 0, false},
         {"timeout", ORD_YAML_DURATION, &cell->timeout_ns, ORD_MS, 0, false},
@@ -461,7 +464,7 @@ static int read_away(const struct ord_cell_source *source,
                      struct ord_cell *cell, const struct plain *from,
                      struct ord_err *err)
 {
-    uint32_t minority = (cell->node_count - 1) / 2;
+    uint32_t minority = (cell->start_count - 1) / 2;
 
     cell->away_max = (uint32_t)from->away_max;
     if (!from->keeps_majority)
@@ -470,7 +473,7 @@ static int read_away(const struct ord_cell_source *source,
         return ord_yaml_fail(source->cell, err,
                              "keep-majority: of %u nodes none may be away; "
                              "expected 3 nodes or more",
-                             cell->node_count);
+                             cell->start_count);
     if (cell->away_max == 0 || cell->away_max > minority)
         cell->away_max = minority;
     return ORD_OK;
@@ -496,6 +499,13 @@ static int read_keys(const struct ord_cell_source *source,
                              "or '=', no dot in front, at most %d bytes",
                              ORD_WORD_SIZE_MAX);
     cell->node_count = (uint32_t)to->nodes;
+    cell->start_count =
+        (uint32_t)(to->start_with == 0 ? to->nodes : to->start_with);
+    if (cell->start_count > cell->node_count)
+        return ord_yaml_fail(source->cell, err,
+                             "start-with: %u: expected at most %u, the number "
+                             "of nodes",
+                             cell->start_count, cell->node_count);
     cell->client_count = (uint32_t)to->clients;
     cell->rate_per_s = to->rate;
     cell->steps_max = to->steps;

@@ -333,6 +333,8 @@ static int open_log(struct conductor *c, struct ord_err *err)
     for (uint32_t i = 1; i <= c->cell->node_count; i++)
         ord_buf_printf(&meta, "%s\"n%u\"", i > 1 ? "," : "", i);
     ord_buf_printf(&meta, "],\"seed\":%llu", (unsigned long long)c->cell->seed);
+    if (c->cell->start_count < c->cell->node_count)
+        ord_buf_printf(&meta, ",\"start_with\":%u", c->cell->start_count);
     put_member(&meta, "campaign", c->cell->campaign);
     put_member(&meta, "cell", c->cell->id);
     put_member(&meta, "target", c->cell->target->name);
@@ -439,7 +441,7 @@ static int open_pool(struct conductor *c, struct ord_err *err)
 {
     const struct ord_template in = {
         .target = c->cell->target,
-        .count = c->cell->node_count,
+        .count = c->cell->start_count,
         .seed = c->cell->seed,
         .settings = c->cell->settings,
         .setting_count = c->cell->setting_count,

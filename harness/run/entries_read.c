@@ -5,6 +5,7 @@
 
 #include "harness/base/clock.h"
 #include "harness/run/cell_read.h"
+#include "harness/run/membership.h"
 
 enum { AT_MAX = 16 };
 
@@ -231,10 +232,12 @@ static int read_params(const struct ord_yaml *map, struct ord_arena *arena,
 }
 
 static int read_entry(const struct ord_yaml *map, struct ord_arena *arena,
-                      struct ord_nemesis_entry *to, struct ord_err *err)
+                      const struct ord_cell *cell, struct ord_nemesis_entry *to,
+                      struct ord_err *err)
 {
     const struct ord_yaml *fault =
         map->kind == ORD_YAML_MAP ? ord_yaml_get(map, "fault") : NULL;
+    struct ord_err why = {0};
 
     if (fault == NULL || fault->kind != ORD_YAML_SCALAR)
         return ord_yaml_fail(map, err, "expected a map with 'fault: NAME'");
@@ -244,6 +247,9 @@ static int read_entry(const struct ord_yaml *map, struct ord_arena *arena,
                              "nemeses`)",
                              fault->text);
     *to = (struct ord_nemesis_entry){.fault = fault->text, .line = map->line};
+    if (ord_nemesis_find(fault->text)->changes_members &&
+        ord_membership_check(cell, &why) != ORD_OK)
+        return ord_yaml_fail(fault, err, "%s", why.text);
     if (read_params(map, arena, to, err) != ORD_OK)
         return err->rc;
     return read_when(map, arena, to, err);
@@ -261,7 +267,7 @@ int ord_entries_read(const struct ord_yaml *list, struct ord_arena *arena,
     if (entries == NULL)
         return ord_yaml_fail(list, err, "no memory");
     for (uint32_t i = 0; i < list->count && rc == ORD_OK; i++)
-        rc = read_entry(&list->items[i], arena, &entries[i], err);
+        rc = read_entry(&list->items[i], arena, cell, &entries[i], err);
     cell->written = entries;
     cell->entries = entries;
     cell->entry_count = list->count;

@@ -13,6 +13,7 @@
 #include "harness/base/clock.h"
 #include "harness/base/file.h"
 #include "harness/control/node.h"
+#include "harness/run/membership.h"
 #include "harness/run/ready.h"
 #include "harness/run/watch.h"
 #include "nemesis/engine.h"
@@ -42,6 +43,7 @@ struct operator_state {
     struct ord_ask_nodes primary;
     struct ord_ask_nodes leads; /* the same question, after healing */
     struct ord_watch watch;
+    struct ord_membership members;
     bool wants_primary; /* some fault or trigger depends on it */
     enum state state;
     int64_t deadline_ns;     /* of STARTING and HEALING */
@@ -53,11 +55,15 @@ struct operator_state {
     struct ord_clock_state clocks[ORD_NODES_MAX + 1]; /* as last told */
 };
 
+/* Members at the beginning; at the end, too. */
+static uint64_t home_nodes(const struct operator_state *op)
+{
+    return UINT64_MAX >> (64 - op->config->cell->start_count);
+}
+
 static uint64_t all_nodes(const struct operator_state *op)
 {
-    uint32_t count = op->config->cell->node_count;
-
-    return count == 64 ? UINT64_MAX : (UINT64_C(1) << count) - 1;
+    return UINT64_MAX >> (64 - op->config->cell->node_count);
 }
 
 static void send_notice(struct operator_state *op,
@@ -106,8 +112,9 @@ static int start_node(void *ctx, uint32_t node, struct ord_err *err)
         return rc;
     ord_arena_init(&arena, (size_t)ARENA_SIZE_MAX);
     in = ord_cell_template(cell, node, data);
-    rc =
-        ord_template_argv(&in, cell->target->start, &arena, &command.argv, err);
+    in.members = op->members.listed | ord_node_mask(node);
+    rc = ord_template_argv(&in, ord_membership_start(&op->members, node),
+                           &arena, &command.argv, err);
     if (rc == ORD_OK && cell->target->stop_argv != NULL)
         rc = ord_template_argv(&in, cell->target->stop_argv, &arena,
                                &command.stop_argv, err);
@@ -145,11 +152,9 @@ static void log_tail(struct operator_state *op, uint32_t node, char *out,
                     end > LOG_TAIL_SIZE ? end - LOG_TAIL_SIZE : 0);
         close(fd);
     }
-    if (got < 0)
-        got = 0;
     while (got > 0 && tail[got - 1] == '\n')
         got--;
-    tail[got] = '\0';
+    tail[got > 0 ? got : 0] = '\0';
     for (char *c = tail; *c != '\0'; c++) {
         if (*c == '\n')
             *c = '|';
@@ -170,7 +175,7 @@ static void begin_start(struct operator_state *op)
 {
     struct ord_err err = {0};
 
-    for (uint32_t i = 1; i <= op->config->cell->node_count; i++) {
+    for (uint32_t i = 1; i <= op->config->cell->start_count; i++) {
         if (start_node(op, i, &err) != ORD_OK) {
             fail_phase(op, true, err.text);
             return;
@@ -187,7 +192,7 @@ static bool is_start_hopeless(struct operator_state *op)
     char tail[LOG_TAIL_SIZE + 64];
     char text[600];
 
-    for (uint32_t i = 1; i <= op->config->cell->node_count; i++) {
+    for (uint32_t i = 1; i <= op->config->cell->start_count; i++) {
         struct ord_node_state state = ord_node_state(op->config->cluster, i);
 
         if (state.phase == ORD_NODE_RUNNING || state.phase == ORD_NODE_PAUSED)
@@ -211,9 +216,9 @@ static void give_up_waiting(struct operator_state *op, uint64_t missing)
     char more[32] = "";
     char text[640];
     bool is_ready = op->state == STATE_HEALING &&
-                    (target->ready == NULL || op->ready.yes == all_nodes(op));
+                    (target->ready == NULL || op->ready.yes == home_nodes(op));
     bool is_settled = is_ready && (target->settled == NULL ||
-                                   op->settled.yes == all_nodes(op));
+                                   op->settled.yes == home_nodes(op));
     double waited_s =
         (double)(op->state == STATE_STARTING ? target->ready_within_ns
                                              : op->config->cell->settle_ns) /
@@ -246,9 +251,9 @@ static int ask_rest(struct operator_state *op, struct ord_ask_nodes *ask,
     *missing = 0;
     if (argv == NULL)
         return ORD_OK;
-    rc = ord_ask_step(ask, all_nodes(op) & ~ask->yes, now_ns, READY_AGAIN_NS,
+    rc = ord_ask_step(ask, home_nodes(op) & ~ask->yes, now_ns, READY_AGAIN_NS,
                       err);
-    *missing = all_nodes(op) & ~ask->yes;
+    *missing = home_nodes(op) & ~ask->yes;
     return rc;
 }
 
@@ -300,8 +305,8 @@ static int ask_all(struct operator_state *op, int64_t now_ns, uint64_t *missing,
     rc = ask_rest(op, &op->settled, target->settled, now_ns, missing, err);
     if (rc != ORD_OK || *missing != 0 || target->primary == NULL)
         return rc;
-    rc = ord_ask_step(&op->leads, all_nodes(op), now_ns, LEADS_AGAIN_NS, err);
-    *missing = op->leads.yes != 0 ? 0 : all_nodes(op);
+    rc = ord_ask_step(&op->leads, home_nodes(op), now_ns, LEADS_AGAIN_NS, err);
+    *missing = op->leads.yes != 0 ? 0 : home_nodes(op);
     return rc;
 }
 
@@ -674,6 +679,8 @@ int ord_operator_run(const struct ord_operator_config *config)
     op->env.ask_target = ask_target;
     op->env.ctx = op;
     op->env.stop_within_ns = config->cell->target->grace_ns;
+    ord_membership_init(&op->members, config->cell, config->nodes_dir,
+                        &op->env);
     if (set_up(op, &err) == ORD_OK) {
         loop(op);
         (void)ord_nodes_kill(config->cluster, all_nodes(op), &err);

@@ -91,6 +91,9 @@ static void put_head_text(const struct ord_cell *cell, struct ord_buf *out)
     if (cell->rate_per_s > 0)
         ord_buf_printf(out, ", %g op/s", cell->rate_per_s);
     ord_buf_char(out, '\n');
+    if (cell->start_count < cell->node_count)
+        ord_buf_printf(out, "  n1 to n%u are members at the beginning\n",
+                       cell->start_count);
     if (cell->away_max > 0)
         ord_buf_printf(out, "  at most %u nodes down, frozen or out at once\n",
                        cell->away_max);
@@ -167,6 +170,8 @@ static void put_head_json(const struct ord_cell *cell, struct ord_buf *out)
                    cell->rate_per_s);
     if (cell->liveness != ORD_EXPECT_PASS)
         put_text_member(out, "liveness", ord_expected_name(cell->liveness));
+    if (cell->start_count < cell->node_count)
+        ord_buf_printf(out, ",\"start_with\":%u", cell->start_count);
     if (cell->away_max > 0)
         ord_buf_printf(out, ",\"away_max\":%u", cell->away_max);
     ord_buf_text(out, ",\"settings\":{");

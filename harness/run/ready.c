@@ -17,7 +17,7 @@ struct ord_template ord_cell_template(const struct ord_cell *cell,
     return (struct ord_template){
         .target = cell->target,
         .node = node,
-        .count = cell->node_count,
+        .count = cell->start_count,
         .seed = cell->seed,
         .data = data,
         .settings = cell->settings,

@@ -16,7 +16,8 @@ int ord_swarm_check(const struct ord_cell *cell, struct ord_arena *arena,
                                    .seed = cell->seed,
                                    .node_count = cell->node_count,
                                    .time_ns = cell->time_ns,
-                                   .away_max = cell->away_max};
+                                   .away_max = cell->away_max,
+                                   .home_count = cell->start_count};
 
     for (uint32_t i = 0; i < cell->entry_count; i++) {
         if (ord_entry_check(&cell->written[i], &in, err) != ORD_OK)

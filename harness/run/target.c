@@ -108,6 +108,27 @@ static int read_env(const struct ord_yaml *from, struct ord_arena *arena,
     return env != NULL ? ORD_OK : ord_fail(err, ORD_ENOMEM, "%s", from->path);
 }
 
+/* name: value, and as many more as there are. */
+static int read_fixed(const struct ord_yaml *from, struct ord_arena *arena,
+                      struct ord_target *to, struct ord_err *err)
+{
+    struct ord_setting *fixed;
+
+    if (from == NULL)
+        return ORD_OK;
+    fixed = ord_arena_zalloc(arena, from->count, sizeof *fixed);
+    if (fixed == NULL)
+        return ord_fail(err, ORD_ENOMEM, "%s", from->path);
+    for (uint32_t i = 0; i < from->count; i++) {
+        if (from->items[i].kind != ORD_YAML_SCALAR)
+            return ord_yaml_fail(&from->items[i], err, "expected plain text");
+        fixed[i] = (struct ord_setting){from->keys[i], from->items[i].text};
+    }
+    to->fixed = fixed;
+    to->fixed_count = from->count;
+    return ORD_OK;
+}
+
 static int argv_or_null(const struct ord_yaml *from, struct ord_arena *arena,
                         const char *const **to, struct ord_err *err)
 {
@@ -136,6 +157,36 @@ static int read_stop(const struct ord_yaml *from, struct ord_arena *arena,
                          "stop: expected a signal, as TERM or INT, or a "
                          "command as a list, not '%s'",
                          from->text);
+}
+
+static int read_membership(const struct ord_yaml *from, struct ord_arena *arena,
+                           struct ord_target *to, struct ord_err *err)
+{
+    const struct ord_yaml *members = NULL;
+    const struct ord_yaml *join = NULL;
+    const struct ord_yaml *leave = NULL;
+    const struct ord_yaml *start = NULL;
+    const struct ord_yaml *fixed = NULL;
+    const struct ord_yaml_field fields[] = {
+        {"members", ORD_YAML_STRINGS, &members, 0, 0, true},
+        {"join", ORD_YAML_STRINGS, &join, 0, 0, true},
+        {"leave", ORD_YAML_STRINGS, &leave, 0, 0, true},
+        {"start", ORD_YAML_STRINGS, &start, 0, 0, false},
+        {"unless", ORD_YAML_MAPPING, &fixed, 0, 0, false},
+        {0},
+    };
+    int rc = from == NULL ? ORD_OK : ord_yaml_read(from, fields, err);
+
+    if (from == NULL || rc != ORD_OK)
+        return rc;
+    rc = ord_yaml_argv(members, arena, &to->members, err);
+    if (rc == ORD_OK)
+        rc = ord_yaml_argv(join, arena, &to->join, err);
+    if (rc == ORD_OK)
+        rc = ord_yaml_argv(leave, arena, &to->leave, err);
+    if (rc == ORD_OK)
+        rc = argv_or_null(start, arena, &to->start_joined, err);
+    return rc == ORD_OK ? read_fixed(fixed, arena, to, err) : rc;
 }
 
 static int read_node(const struct ord_yaml *from, struct ord_arena *arena,
@@ -191,6 +242,7 @@ static int read_target(const struct ord_yaml *root, struct ord_arena *arena,
     const struct ord_yaml *needs = NULL;
     const struct ord_yaml *workloads = NULL;
     const struct ord_yaml *settings = NULL;
+    const struct ord_yaml *membership = NULL;
     uint64_t version = 0;
     const struct ord_yaml_field fields[] = {
         {"ordeal", ORD_YAML_COUNT, &version, 1, 1, true},
@@ -203,6 +255,7 @@ static int read_target(const struct ord_yaml *root, struct ord_arena *arena,
          false},
         {"workloads", ORD_YAML_STRINGS, &workloads, 0, 0, true},
         {"settings", ORD_YAML_MAPPING, &settings, 0, 0, false},
+        {"membership", ORD_YAML_MAPPING, &membership, 0, 0, false},
         {0},
     };
     int rc = ord_yaml_read(root, fields, err);
@@ -215,6 +268,8 @@ static int read_target(const struct ord_yaml *root, struct ord_arena *arena,
         rc = ord_yaml_argv(workloads, arena, &to->workloads, err);
     if (rc == ORD_OK)
         rc = read_node(node, arena, to, err);
+    if (rc == ORD_OK)
+        rc = read_membership(membership, arena, to, err);
     return rc == ORD_OK ? read_settings(settings, arena, to, err) : rc;
 }
 
@@ -225,7 +280,12 @@ static int try_argv(const struct ord_yaml *at, const struct ord_target *target,
                     struct ord_arena *arena, struct ord_err *err)
 {
     const struct ord_template in = {
-        .target = target, .node = 1, .count = 1, .data = data};
+        .target = target,
+        .node = 1,
+        .count = 1,
+        .via = argv != NULL && (argv == target->members ||
+                                argv == target->join || argv == target->leave),
+        .data = data};
     const char *const *ignored = NULL;
     struct ord_err why = {0};
 
@@ -236,6 +296,23 @@ static int try_argv(const struct ord_yaml *at, const struct ord_target *target,
     if (ord_template_argv(&in, argv, arena, &ignored, &why) != ORD_OK)
         return ord_yaml_fail(at, err, "%s", why.text);
     return ORD_OK;
+}
+
+static int try_membership(const struct ord_yaml *at, struct ord_arena *arena,
+                          const struct ord_target *target, struct ord_err *err)
+{
+    int rc = try_argv(ord_yaml_get(at, "start"), target, target->start_joined,
+                      "data", arena, err);
+
+    if (rc == ORD_OK)
+        rc = try_argv(ord_yaml_get(at, "members"), target, target->members,
+                      NULL, arena, err);
+    if (rc == ORD_OK)
+        rc = try_argv(ord_yaml_get(at, "join"), target, target->join, NULL,
+                      arena, err);
+    return rc == ORD_OK ? try_argv(ord_yaml_get(at, "leave"), target,
+                                   target->leave, NULL, arena, err)
+                        : rc;
 }
 
 static int try_templates(const struct ord_yaml *root, struct ord_arena *arena,
@@ -258,6 +335,10 @@ static int try_templates(const struct ord_yaml *root, struct ord_arena *arena,
                      rows[i].data, arena, err) != ORD_OK)
             return err->rc;
     }
+    if (target->members != NULL &&
+        try_membership(ord_yaml_get(root, "membership"), arena, target, err) !=
+            ORD_OK)
+        return err->rc;
     return try_argv(ord_yaml_get(root, "client"), target, target->client, NULL,
                     arena, err);
 }
@@ -336,20 +417,30 @@ int ord_target_load(const char *name_or_dir, const char *from_dir,
 static void expand(const struct ord_template *in, const char *text,
                    struct ord_buf *out, bool *is_known);
 
-static void put_peers(const struct ord_template *in, struct ord_buf *out,
-                      bool *is_known)
+static void put_peers(const struct ord_template *in, uint64_t nodes,
+                      struct ord_buf *out, bool *is_known)
 {
-    for (uint32_t i = 1; i <= in->count; i++) {
+    const char *comma = "";
+
+    for (uint32_t i = 1; i <= 64; i++) {
         struct ord_template peer = *in;
 
+        if ((nodes >> (i - 1) & 1) == 0)
+            continue;
         peer.node = i;
-        if (i > 1)
-            ord_buf_char(out, ',');
-        if (strstr(in->target->peer, "{peers}") != NULL)
+        ord_buf_text(out, comma);
+        comma = ",";
+        if (strstr(in->target->peer, "{peers}") != NULL ||
+            strstr(in->target->peer, "{members}") != NULL)
             *is_known = false; /* would have no end */
         else
             expand(&peer, in->target->peer, out, is_known);
     }
+}
+
+static uint64_t founders(const struct ord_template *in)
+{
+    return in->count >= 64 ? UINT64_MAX : (UINT64_C(1) << in->count) - 1;
 }
 
 static void put_placeholder(const struct ord_template *in,
@@ -373,7 +464,12 @@ static void put_placeholder(const struct ord_template *in,
     else if (ord_bytes_is(name, "data") && in->data != NULL)
         ord_buf_text(out, in->data);
     else if (ord_bytes_is(name, "peers"))
-        put_peers(in, out, is_known);
+        put_peers(in, founders(in), out, is_known);
+    else if (ord_bytes_is(name, "members"))
+        put_peers(in, in->members != 0 ? in->members : founders(in), out,
+                  is_known);
+    else if (ord_bytes_is(name, "via") && in->via != 0)
+        ord_buf_printf(out, "10.77.0.%u", 10 + in->via);
     else
         *is_known = false;
 }

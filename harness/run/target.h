@@ -1,7 +1,8 @@
 /* target.h -- a system under test, as its target.yaml describes it.
  *
  * Command lines are lists of templates, never shell strings.  Placeholders:
- * {bin} {target} {node} {index} {ip} {data} {peers} {settings} {seed} {count};
+ * {bin} {target} {node} {index} {ip} {data} {peers} {settings} {seed} {count}
+ * {members} {via};
  * `{settings}` as a whole argument becomes one `--name=value` per setting of
  * the nodes.
  */
@@ -40,6 +41,14 @@ struct ord_target { /* in the arena it was loaded into */
                                    may final reads begin?  NULL: at once */
     const char *const *primary; /* NULL: the target has none */
     const char *const *promote; /* makes the node the primary; NULL: none */
+    const char *const *members; /* prints the cluster's members, asked at {via};
+                                   NULL, or with `join` and `leave` */
+    const char *const *join;    /* makes {node} a member, asked at {via} */
+    const char *const *leave;   /* and none any more */
+    const char *const *start_joined; /* of a node that was not there at the
+                                        beginning; NULL: `start` */
+    const struct ord_setting *fixed; /* with these the members never change */
+    uint32_t fixed_count;
     const char *const *client;
     const char *const *logs; /* patterns of files that `on: log` watches,
                                 besides what a node prints; NULL: none */
@@ -61,6 +70,8 @@ struct ord_template {
     uint32_t node; /* 1..count; 0: of no node */
     uint32_t count;
     uint64_t seed;
+    uint32_t via;     /* who is asked; 0: nobody */
+    uint64_t members; /* of {members}, bit i-1 is node i; 0: 1..count */
     const char *data; /* the node's data folder; NULL where there is none */
     const struct ord_setting *settings; /* effective, all of the target's */
     uint32_t setting_count;

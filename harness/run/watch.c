@@ -148,7 +148,7 @@ static int expand_globs(struct watcher *w, struct ord_err *err)
         const struct ord_template in = {
             .target = w->cell->target,
             .node = node,
-            .count = w->cell->node_count,
+            .count = w->cell->start_count,
             .seed = w->cell->seed,
             .data = ord_arena_printf(&w->arena, "%s/n%u", w->nodes_dir, node),
         };

@@ -61,6 +61,8 @@ static const char *const every_kind[] = {
     "partition shape=isolate-one nodes=that-node on=op:cas cool=1000 for=100",
     "promote who=one at=500",
     "promote who=n2,n3 on=ops:100 for=900",
+    "member kind=replace every=300-800 for=900",
+    "member who=leader at=100 for=900",
 };
 enum { KINDS = sizeof every_kind / sizeof *every_kind };
 
@@ -470,6 +472,10 @@ ParameterizedTestParameters(plan, errors)
         {"clock kind=drift rate=+-95%", 3, "-90% to 1000%"},
         {"clock kind=strobe period=1us", 3, "expected 1ms to 24h"},
         {"clock each=other", 3, "expected one of: same different"},
+        {"member kind=add", 3, "no spare node"},
+        {"member kind=move", 3, "expected one of: remove replace add"},
+        {"member who=n4", 3, "n1 to n3"},
+        {"member", 1, "2 members or more"},
         {"kill who=everybody", 3, "expected one, minority"},
         {"kill who=minority", 2, "3 nodes"},
         {"kill who=rolling", 3, "needs `for`"},

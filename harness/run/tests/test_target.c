@@ -140,6 +140,9 @@ ParameterizedTestParameters(target, bad_files)
         {HEAD "node: {start: [db], promote: [p, '{data}']}\n",
          ":5: target x: '{data}'"},
         {HEAD "node: {start: ['']}\n", ":5: the program's name is empty"},
+        {HEAD "node: {start: [db]}\nmembership: {members: [m], join: [j]}\n",
+         ":6: key 'leave' is missing"},
+        {HEAD "node: {start: [db, '{via}']}\n", ":5: target x: '{via}'"},
     };
     return cr_make_param_array(struct bad, rows, sizeof rows / sizeof *rows);
 }
@@ -220,6 +223,25 @@ Test(target, placeholders_are_filled_in)
                          "/bin/dir/db|%s/x|--n=n2/2/3|10.77.0.12|/d "
                          "a|1@10.77.0.11,2@10.77.0.12,3@10.77.0.13|9|--a=1 2",
                          scratch.dir));
+}
+
+Test(target, membership_is_read_and_filled_in)
+{
+    static const char *const argv[] = {"{via}", "{members}", "{peers}", NULL};
+    const struct ord_target *t =
+        load(HEAD "node: {start: [db], peer: '{node}'}\n"
+                  "membership: {members: [m, '{via}'], join: [j], leave: [l], "
+                  "start: [db, '{members}'], unless: {a: 'off'}}\n");
+    struct ord_template in;
+
+    cr_assert_not_null(t, "%s", scratch.err.text);
+    cr_expect_str_eq(t->start_joined[1], "{members}");
+    cr_assert_eq(t->fixed_count, 1);
+    cr_expect_str_eq(t->fixed[0].value, "off");
+    in = template_of(t);
+    in.via = 4;
+    in.members = 0xa; /* n2 n4 */
+    cr_expect_str_eq(expanded(&in, argv), "10.77.0.14|n2,n4|n1,n2,n3");
 }
 
 Test(target, braces_without_an_end_are_text)
