@@ -85,7 +85,7 @@ copy_from() {
     rm -rf db.new
     $as pg_basebackup -h "$1" -U postgres -D db.new -X fetch -c fast \
         --no-sync || return 1
-    touch db.new/standby.signal
+    $as touch db.new/standby.signal
     publish
 }
 
@@ -101,7 +101,7 @@ timeline() {
 rewind_to() {
     if $as pg_rewind -D db --no-sync \
         --source-server="host=$1 user=postgres dbname=postgres"; then
-        touch db/standby.signal
+        $as touch db/standby.signal
     else
         echo "start.sh: pg_rewind failed: a base backup"
         copy_from "$1"
