@@ -385,8 +385,9 @@ const struct ord_nemesis_ops ord_nemesis_disk = {
     .inject = disk_inject,
     .heal = disk_heal,
     .took_hold = disk_took_hold,
+    /* Nothing is excluded: a power cut under an fsync that lies is the point.
+     */
     .grip = disk_grip,
-    .excludes = "disk",
     .may_crash = true,
     .needs = "/dev/fuse, but for flip and truncate",
     .probe = disk_probe,
