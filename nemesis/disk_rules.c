@@ -56,13 +56,14 @@ static int rule_inject(struct ord_nemesis_env *env,
         if (under == NULL)
             return ord_fail(err, ORD_EUSAGE,
                             "disk: the nodes have no disk of ours");
-        if (ord_disk_rule_set(under, fault->id, &rule, err) != ORD_OK)
-            return ord_wrap(err, "n%u", node);
-        *ruled |= ord_one_node(node);
-        /* What the kernel has in its cache would never ask the disk. */
+        /* What the kernel has in its cache would never ask the disk.  Before
+         * the rule is in force: it waits for reads that are on their way. */
         if ((rule.ops & 1U << ORD_DISK_READ) != 0 &&
             ord_disk_drop_caches(under, err) != ORD_OK)
             return ord_wrap(err, "n%u", node);
+        if (ord_disk_rule_set(under, fault->id, &rule, err) != ORD_OK)
+            return ord_wrap(err, "n%u", node);
+        *ruled |= ord_one_node(node);
     }
     return ORD_OK;
 }

@@ -67,6 +67,8 @@ int ord_node_dir(const struct ord_cluster *cluster, uint32_t node,
                  char out[ORD_PATH_MAX], struct ord_err *err);
 /* The disk under run_dir/n<i>, lent, for the operator; NULL: it has none. */
 struct ord_disk *ord_node_disk(struct ord_cluster *cluster, uint32_t node);
+/* A node whose disk is gone because its daemon died; 0: none. */
+uint32_t ord_cluster_dead_disk(const struct ord_cluster *cluster);
 const char *ord_node_log(const struct ord_cluster *cluster, uint32_t node);
 
 /* Readable once the switch has died (a pidfd, lent): the run is worthless. */

@@ -1,4 +1,5 @@
 /* disks.c -- a disk of ours under each node's data directory; see control.h. */
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/pidfd.h>
@@ -66,4 +67,15 @@ void ord_disks_close(struct ord_cluster *cluster)
         ord_disk_close(&cluster->disks[i]);
         ord_child_kill(&cluster->disk_daemons[i]);
     }
+}
+
+uint32_t ord_cluster_dead_disk(const struct ord_cluster *cluster)
+{
+    for (uint32_t i = 1; cluster->has_disks && i <= cluster->node_count; i++) {
+        struct pollfd in = {.fd = cluster->disks[i].socket};
+
+        if (poll(&in, 1, 0) == 1 && (in.revents & POLLHUP) != 0)
+            return i;
+    }
+    return 0;
 }

@@ -59,8 +59,8 @@ static bool strikes(struct ord_disk_slot *slot)
     return true;
 }
 
-/* Is a SIGKILL or SIGSTOP waiting for the caller?  The kernel waits for our
- * answer before it acts on either. */
+/* Is the caller gone, or is a SIGKILL or SIGSTOP waiting for it?  The kernel
+ * waits for our answer before it acts on either. */
 static bool is_awaited(pid_t pid, bool *is_killed)
 {
     char path[64];
@@ -75,7 +75,7 @@ static bool is_awaited(pid_t pid, bool *is_killed)
     (void)snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return false;
+        return *is_killed = true; /* it is gone */
     got = read(fd, text, sizeof text - 1);
     (void)close(fd);
     text[got > 0 ? got : 0] = '\0';
@@ -104,8 +104,7 @@ static bool linger(fuse_req_t request, struct ord_disk_slot *slot)
         if (left_ns > slice_ns)
             left_ns = slice_ns;
         (void)ppoll(NULL, 0, &(struct timespec){.tv_nsec = left_ns}, NULL);
-        if (fuse_req_interrupted(request) &&
-            is_awaited(fuse_req_ctx(request)->pid, &is_killed))
+        if (is_awaited(fuse_req_ctx(request)->pid, &is_killed))
             break;
         now_ns = ord_now_ns();
     }
@@ -138,8 +137,10 @@ int gate_pass(fuse_req_t request, const struct gate *gate)
         return 0;
     for (uint32_t at = 0;
          (slot = next_slot(fs, &at, ORD_DISK_SLOW, gate->op, gate->inode));) {
-        /* What a dead program asked for need not happen any more. */
-        if (strikes(slot) && !linger(request, slot))
+        /* What a dead program asked for need not happen any more; pages that
+         * the kernel writes by itself nobody waits for, but those who end. */
+        if (fuse_req_ctx(request)->pid != 0 && strikes(slot) &&
+            !linger(request, slot))
             return EINTR;
     }
     for (uint32_t at = 0;

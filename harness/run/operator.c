@@ -519,6 +519,7 @@ static void node_event(struct operator_state *op, const struct ord_event *event)
         return;
     }
     if (op->state == STATE_STARTING || op->is_quitting ||
+        ord_cluster_dead_disk(op->config->cluster) == event->node ||
         (ord_env_down(&op->env) & ord_node_mask(event->node)) != 0)
         return;
     describe_exit(&event->exit, how, sizeof how);
@@ -597,6 +598,14 @@ static void read_orders(struct operator_state *op)
         op->is_quitting = true; /* the conductor is gone */
 }
 
+static void watch_disks(struct operator_state *op)
+{
+    uint32_t node = ord_cluster_dead_disk(op->config->cluster);
+
+    if (node != 0 && op->state != STATE_IDLE)
+        fail_phase(op, true, "a node's disk is gone: its daemon died");
+}
+
 static void loop(struct operator_state *op)
 {
     while (!op->is_quitting) {
@@ -606,6 +615,7 @@ static void loop(struct operator_state *op)
         sleep_until_something(op);
         read_orders(op);
         read_sightings(op);
+        watch_disks(op);
         while ((event = ord_cluster_next_event(op->config->cluster)).kind !=
                ORD_EVENT_NONE)
             node_event(op, &event);
