@@ -79,3 +79,12 @@ uint32_t ord_cluster_dead_disk(const struct ord_cluster *cluster)
     }
     return 0;
 }
+
+int ord_cluster_settle_disks(struct ord_cluster *cluster, struct ord_err *err)
+{
+    for (uint32_t i = 1; cluster->has_disks && i <= cluster->node_count; i++) {
+        if (ord_disk_settle(&cluster->disks[i], err) != ORD_OK)
+            return ord_wrap(err, "%s", cluster->names[i]);
+    }
+    return ORD_OK;
+}

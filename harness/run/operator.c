@@ -428,19 +428,6 @@ static void watch_primary(struct operator_state *op, int64_t now_ns)
     op->step_ns = 0; /* it may have made something due */
 }
 
-/* What nodes, and the scripts that prepare them, wrote before the main phase
- * counts as durable: in life it was long ago. */
-static int settle_disks(struct operator_state *op, struct ord_err *err)
-{
-    for (uint32_t i = 1; i <= op->config->cell->node_count; i++) {
-        struct ord_disk *disk = ord_node_disk(op->config->cluster, i);
-
-        if (disk != NULL && ord_disk_settle(disk, err) != ORD_OK)
-            return ord_wrap(err, "n%u", i);
-    }
-    return ORD_OK;
-}
-
 /* From the main phase's begin on, nodes' logs are watched. */
 static void begin_main(struct operator_state *op, int64_t begin_ns)
 {
@@ -448,7 +435,7 @@ static void begin_main(struct operator_state *op, int64_t begin_ns)
 
     op->state = STATE_MAIN;
     tell_clocks(op, 0, true);
-    if (settle_disks(op, &err) != ORD_OK)
+    if (ord_cluster_settle_disks(op->config->cluster, &err) != ORD_OK)
         fail_phase(op, true, err.text);
     ord_nemesis_start(op->engine, begin_ns);
     op->step_ns = begin_ns;
