@@ -6,9 +6,8 @@
 #include <string.h>
 
 enum {
-    FRONT_MAX = 64,  /* deeds of one session and object at a time */
-    TRIES_MAX = 8,   /* kept edges of a component, for a short cycle */
-    CYCLE_MAX = 500, /* edges */
+    FRONT_MAX = 64, /* deeds of one session and object at a time */
+    TRIES_MAX = 8,  /* kept edges of a component, for a short cycle */
 };
 
 #define NONE UINT32_MAX
@@ -321,9 +320,9 @@ static int find_components(struct work *work, struct ord_err *err)
 /* ---- cycles -------------------------------------------------------------- */
 
 /* The fewest edges from the kept one's end back to its begin, into `cycle`,
- * that one first. */
-static uint32_t cycle_of(struct work *work, uint32_t kept, uint32_t *cycle,
-                         uint32_t room)
+ * which has room for as many as there are nodes, that one first.  How many; 0:
+ * there is no memory. */
+static uint32_t cycle_of(struct work *work, uint32_t kept, uint32_t *cycle)
 {
     const struct edge *edges = work->edges;
     size_t n = (size_t)work->node_count + 1;
@@ -349,8 +348,6 @@ static uint32_t cycle_of(struct work *work, uint32_t kept, uint32_t *cycle,
     ORD_ASSERT(by[goal] != NONE); /* they are in one component */
     for (uint32_t at = goal; at != edges[kept].to; at = edges[by[at]].from)
         length++;
-    if (length > room)
-        return 0;
     cycle[0] = kept;
     count = length;
     for (uint32_t at = goal; at != edges[kept].to; at = edges[by[at]].from)
@@ -400,13 +397,17 @@ static void tell_step(const struct work *work, const struct step *step,
                        ord_deed_did(t, step->second).at);
 }
 
-static void prove(struct work *work, const struct step *steps, uint32_t length)
+static int prove(struct work *work, const struct step *steps, uint32_t length,
+                 struct ord_err *err)
 {
     const struct ord_trace *t = &work->trace;
-    uint32_t deeds[2 * CYCLE_MAX];
-    uint8_t marks[2 * CYCLE_MAX];
+    uint32_t *deeds =
+        ord_arena_alloc(&work->arena, (size_t)length * 2 * sizeof *deeds);
+    uint8_t *marks = ord_arena_alloc(&work->arena, (size_t)length * 2);
     uint32_t count = 0;
 
+    if (deeds == NULL || marks == NULL)
+        return no_memory(err);
     for (uint32_t i = 0; i < length; i++) {
         ord_evidence(work->out, ord_deed_op(t, steps[i].first));
         ord_evidence(work->out, ord_deed_op(t, steps[i].second));
@@ -419,18 +420,23 @@ static void prove(struct work *work, const struct step *steps, uint32_t length)
     }
     ord_trace_prove(t, work->in, work->out, ORD_PROOF_CYCLE, deeds, marks,
                     count);
+    return ORD_OK;
 }
 
-static void found(struct work *work, const uint32_t *cycle, uint32_t length)
+static int found(struct work *work, const uint32_t *cycle, uint32_t length,
+                 struct ord_err *err)
 {
     const struct ord_trace *t = &work->trace;
-    struct step steps[CYCLE_MAX];
+    struct step *steps =
+        ord_arena_alloc(&work->arena, (size_t)length * sizeof *steps);
     struct ord_named named = {
         .key = t->calls.keys[ord_deed_key(t, work->edges[cycle[0]].first)]};
     char kept_text[400] = "";
     char rest[500] = "";
     bool is_sure = true;
 
+    if (steps == NULL)
+        return no_memory(err);
     length = steps_of(work, cycle, length, steps);
     tell_step(work, &steps[0], kept_text, sizeof kept_text);
     for (uint32_t i = 0; i < length; i++) {
@@ -448,51 +454,65 @@ static void found(struct work *work, const uint32_t *cycle, uint32_t length)
                                                       : "a write after a read",
               kept_text, rest,
               is_sure ? "" : " (unless these reads went back)");
-    if (work->out->violation_count == 1)
-        prove(work, steps, length);
+    if (work->out->violation_count > 1)
+        return ORD_OK;
+    return prove(work, steps, length, err);
+}
+
+/* The shortest that a few kept edges of the component lie on, the first of them
+ * at `first`; into `best`.  0: there is no memory. */
+static uint32_t shortest(struct work *work, uint32_t first, uint32_t *best,
+                         uint32_t *now)
+{
+    uint32_t component = work->component[work->edges[first].from];
+    uint32_t tries = 0;
+    uint32_t length = 0;
+
+    for (uint32_t j = first; j < work->edge_count && tries < TRIES_MAX; j++) {
+        const struct edge *edge = &work->edges[j];
+        uint32_t count;
+
+        if (!edge->is_kept || work->component[edge->from] != component ||
+            work->component[edge->to] != component)
+            continue;
+        tries++;
+        count = cycle_of(work, j, now);
+        if (count == 0)
+            return 0;
+        if (length == 0 || count < length) {
+            length = count;
+            memcpy(best, now, count * sizeof *best);
+        }
+    }
+    return length;
 }
 
 /* One violation for each component that has a kept edge. */
 static int find_cycles(struct work *work, struct ord_err *err)
 {
-    uint8_t *tries =
-        ord_arena_zalloc(&work->arena, (size_t)work->node_count + 2, 1);
-    uint32_t best[CYCLE_MAX];
-    uint32_t now[CYCLE_MAX];
+    size_t n = (size_t)work->node_count + 2;
+    uint8_t *is_told = ord_arena_zalloc(&work->arena, n, 1);
+    uint32_t *best = ord_arena_alloc(&work->arena, n * sizeof *best);
+    uint32_t *now = ord_arena_alloc(&work->arena, n * sizeof *now);
 
-    if (tries == NULL)
+    if (is_told == NULL || best == NULL || now == NULL)
         return no_memory(err);
     for (uint32_t i = 0; i < work->edge_count; i++) {
         const struct edge *edge = &work->edges[i];
         uint32_t component = work->component[edge->from];
-        uint32_t length = 0;
+        uint32_t length;
 
         if (!edge->is_kept || component != work->component[edge->to] ||
-            tries[component] > 0)
+            is_told[component])
             continue;
-        tries[component] = 1; /* counted, however many edges it has */
+        is_told[component] = 1; /* counted, however many edges it has */
         if (ord_found_enough(work->out))
             continue;
-        for (uint32_t j = i;
-             j < work->edge_count && tries[component] <= TRIES_MAX; j++) {
-            uint32_t count = 0;
-
-            if (!work->edges[j].is_kept ||
-                work->component[work->edges[j].from] != component ||
-                work->component[work->edges[j].to] != component)
-                continue;
-            tries[component]++;
-            count = cycle_of(work, j, now, CYCLE_MAX);
-            if (count > 0 && (length == 0 || count < length)) {
-                length = count;
-                memcpy(best, now, count * sizeof *best);
-            }
-        }
-        if (length == 0) { /* long ones only: the edge itself will do */
-            best[0] = i;
-            length = 1;
-        }
-        found(work, best, length);
+        length = shortest(work, i, best, now);
+        if (length == 0)
+            return no_memory(err);
+        if (found(work, best, length, err) != ORD_OK)
+            return err->rc;
     }
     return ORD_OK;
 }

@@ -10,8 +10,6 @@
  */
 #include "harness/verify/ring.h"
 
-enum { ELEMENTS_MAX = 1024 };
-
 #define NONE UINT32_MAX
 
 struct cycle {
@@ -19,9 +17,10 @@ struct cycle {
     const struct deeds *d;
     bool keeps_writes; /* monotonic-writes; else writes-follow-reads */
     bool keeps_reads;  /* sessions read nothing older than before */
-    uint32_t calls[ELEMENTS_MAX];
-    uint32_t seen[ELEMENTS_MAX]; /* the write that it saw, or NONE */
+    uint32_t *calls;
+    uint32_t *seen; /* the write that it saw, or NONE */
     uint32_t count;
+    uint32_t room;
 };
 
 /* The call whose write a read or cas saw; NONE: it is not known. */
@@ -143,7 +142,7 @@ static bool read_element(struct cycle *c, struct ord_json *in, uint32_t *hint)
         !ord_json_left(in, '}'))
         return false;
     call = ord_verify_call_at(c->v, op, hint);
-    if (call == UINT32_MAX || c->count == ELEMENTS_MAX ||
+    if (call == UINT32_MAX || c->count == c->room ||
         !ord_bytes_is(edge, c->count % 2 == 0 ? "session" : "version"))
         return ord_verify_refuse(c->v, "element %u is none of a cycle",
                                  c->count + 1);
@@ -155,9 +154,21 @@ static bool read_element(struct cycle *c, struct ord_json *in, uint32_t *hint)
 static bool read_cycle(struct cycle *c, struct ord_json *in,
                        struct ord_bytes key, int64_t length)
 {
-    bool more = ord_json_enter(in, '[');
+    /* A cycle is of different versions, two elements each. */
+    uint64_t room = 2 * (uint64_t)c->d->count;
     uint32_t hint = 0;
+    bool more;
 
+    if (length < 0 || (uint64_t)length > room || room > UINT32_MAX)
+        return ord_verify_refuse(c->v, "there are not so many versions");
+    c->room = (uint32_t)length;
+    c->calls = ord_arena_alloc(c->v->scratch,
+                               ((size_t)c->room + 1) * sizeof *c->calls);
+    c->seen =
+        ord_arena_alloc(c->v->scratch, ((size_t)c->room + 1) * sizeof *c->seen);
+    if (c->calls == NULL || c->seen == NULL)
+        return ord_verify_give_up(c->v, ORD_ENOMEM, "no memory for a cycle");
+    more = ord_json_enter(in, '[');
     while (more && ord_json_element(in)) {
         if (!read_element(c, in, &hint))
             return false;
