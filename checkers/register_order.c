@@ -2,7 +2,7 @@
  *
  * Traces tell when which write or cas happened.  What was hidden goes just
  * before the last blind write put before it ended; reads go where their value
- * is first there after they began.
+ * is first there after they began, and a failed cas where another value is.
  */
 #include "checkers/register_search.h"
 
@@ -13,6 +13,7 @@ struct replay {
     uint32_t *hidden;  /* by place in path: what is hidden before it; + 1 */
     uint32_t *next;    /* chain of hidden; + 1 */
     uint32_t *waiting; /* by value: reads; + 1 */
+    uint32_t *others;  /* by value: failed cas that wait for another; + 1 */
     uint32_t *waiting_next; /* by call; + 1 */
     uint32_t *order;
     uint32_t count;
@@ -26,6 +27,20 @@ static void emit(struct replay *r, uint32_t call)
     r->order[r->count++] = r->s->calls[call].index;
 }
 
+static void emit_all(struct replay *r, uint32_t *first)
+{
+    for (uint32_t i = *first; i != 0; i = r->waiting_next[i - 1])
+        emit(r, i - 1);
+    *first = 0;
+}
+
+static void put(struct replay *r, uint32_t value)
+{
+    if (value != r->value)
+        emit_all(r, &r->others[r->value]);
+    r->value = value;
+}
+
 /* Reads that began before an event see the value or wait. */
 static void begin_reads(struct replay *r, uint32_t event)
 {
@@ -34,14 +49,16 @@ static void begin_reads(struct replay *r, uint32_t event)
     for (; r->begun < s->call_count && s->calls[r->begun].begin < event;
          r->begun++) {
         const struct call *call = &s->calls[r->begun];
+        bool is_read = call->f == CALL_READ;
+        uint32_t *first = is_read ? r->waiting : r->others;
 
-        if (call->f != CALL_READ)
+        if (!is_read && call->f != CALL_NOT)
             continue;
-        if (call->value == r->value) {
+        if ((call->value == r->value) == is_read) {
             emit(r, r->begun);
         } else {
-            r->waiting_next[r->begun] = r->waiting[call->value];
-            r->waiting[call->value] = r->begun + 1;
+            r->waiting_next[r->begun] = first[call->value];
+            first[call->value] = r->begun + 1;
         }
     }
 }
@@ -52,13 +69,15 @@ static void happen(struct replay *r, uint32_t at)
     const struct call *call = &r->s->calls[trace->call / 2];
 
     begin_reads(r, trace->event);
-    for (uint32_t h = r->hidden[at]; h != 0; h = r->next[h - 1])
-        emit(r, r->s->traces[r->path[h - 1]].call / 2);
+    for (uint32_t h = r->hidden[at]; h != 0; h = r->next[h - 1]) {
+        uint32_t hidden = r->s->traces[r->path[h - 1]].call / 2;
+
+        emit(r, hidden);
+        put(r, r->s->calls[hidden].value);
+    }
     emit(r, trace->call / 2);
-    r->value = call->value;
-    for (uint32_t i = r->waiting[r->value]; i != 0; i = r->waiting_next[i - 1])
-        emit(r, i - 1);
-    r->waiting[r->value] = 0;
+    put(r, call->value);
+    emit_all(r, &r->waiting[r->value]);
 }
 
 static bool replay_init(struct replay *r, struct search *s)
@@ -72,12 +91,14 @@ static bool replay_init(struct replay *r, struct search *s)
         .hidden = ord_arena_zalloc(arena, room, sizeof(uint32_t)),
         .next = ord_arena_alloc(arena, room * sizeof(uint32_t)),
         .waiting = ord_arena_zalloc(arena, s->value_count, sizeof(uint32_t)),
+        .others = ord_arena_zalloc(arena, s->value_count, sizeof(uint32_t)),
         .waiting_next = ord_arena_alloc(arena, room * sizeof(uint32_t)),
         .order = ord_arena_alloc(arena, room * sizeof(uint32_t)),
         .value = ORD_ATOM_NIL,
     };
     return r->path != NULL && r->hidden != NULL && r->next != NULL &&
-           r->waiting != NULL && r->waiting_next != NULL && r->order != NULL;
+           r->waiting != NULL && r->others != NULL && r->waiting_next != NULL &&
+           r->order != NULL;
 }
 
 bool ord_rs_order(struct search *s)

@@ -263,6 +263,10 @@ static void set_free(void *context, uint32_t part, uint32_t value)
     struct pairs *frees = &core->world.frees;
     uint32_t *flag;
 
+    if (!core->world.frees_any)
+        core->world.free_first = value;
+    else if (core->world.free_first != value)
+        core->world.frees_more = true;
     core->world.frees_any = true;
     if (core->world.model->has_members)
         value = value != 0;

@@ -3,6 +3,7 @@
 
 enum { NIL = ORD_ATOM_NIL };
 #define NONE ORD_ATOM_NONE
+#define OTHER (UINT32_MAX - 1) /* a register's value that nobody asks for */
 #define BIT(f) (UINT64_C(1) << (f))
 
 /* ---- small tools -------------------------------------------------------- */
@@ -61,14 +62,27 @@ static bool register_init(const struct world *world, struct state *state)
     return start_with(state, 1);
 }
 
+/* A failed cas: the value was another, or an unlisted call just put one; which,
+ * does not matter, for it is free. */
+static bool want_other(const struct world *world, struct state *state,
+                       uint32_t value)
+{
+    if (state->at[0] != value)
+        return true;
+    if (!world->frees_more && (!world->frees_any || world->free_first == value))
+        return false;
+    state->at[0] = OTHER;
+    return true;
+}
+
 static bool register_step(const struct world *world, struct state *state,
                           const struct act *act, uint32_t choice,
                           uint32_t *choices)
 {
     (void)choice;
     *choices = 1;
-    if (act->is_failed) /* the value was another, or may just become one */
-        return state->at[0] != act->out || world->frees_any;
+    if (act->is_failed)
+        return want_other(world, state, act->out);
     if (act->f == ORD_F_READ)
         return want(world, state, 0, 0, act->out);
     if (act->f == ORD_F_CAS && !want(world, state, 0, 0, act->out))

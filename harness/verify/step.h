@@ -80,8 +80,10 @@ struct world {
     struct pairs parts; /* of a core: atom -> dense number from 1; an order
                            uses the atoms themselves */
     struct pairs frees; /* of a core: (part, value) wanted -> 1: it is free */
-    bool frees_any;     /* some part has a free value */
-    bool frees_takes;   /* an unlisted call may have taken anything */
+    bool frees_any;     /* some part has a free value: */
+    bool frees_more;    /* ... and not only free_first */
+    uint32_t free_first;
+    bool frees_takes; /* an unlisted call may have taken anything */
     uint32_t part_count;
     /* Of a core of texts: what its calls got.  A text with which none of these
      * begins is as good as any other such. NULL: all texts are told apart. */
