@@ -162,10 +162,11 @@ class DeathInEveryFault(DeathInFault):
     def start(self, folder, fault):
         os.makedirs(folder)
         when = "at: 100ms, for: 30s"
+        nodes = "4\n    start-with: 3" if "kind: add" in fault else "3"
         campaign = self.campaign(
             "ordeal: 1\nname: t\ncells:\n  - id: c\n"
             f"    target: {self.target(folder)}\n"
-            "    nodes: 3\n    clients: 2\n    rate: 100\n    time: 60s\n"
+            f"    nodes: {nodes}\n    clients: 2\n    rate: 100\n    time: 60s\n"
             "    workload: set\n    checkers: [stats]\n"
             f"    nemesis: [{fault[:-1]}, {when}}}]\n",
             os.path.basename(folder) + ".yaml")
