@@ -93,6 +93,12 @@ class CampaignFile(Case):
                 self.assertEqual(ordeal(*args).returncode, 64)
 
 
+    def test_no_runs_yet(self):
+        done = ordeal("list", "runs", self.path("nosuch"))
+        self.assertEqual(done.returncode, 5)
+        self.assertIn("there is no folder", done.stderr)
+
+
 class Clients(Case):
     """A client that misbehaves costs its operation, never the run."""
 
@@ -110,10 +116,11 @@ class Clients(Case):
                            ("bad-type", "bad 'type'")):
             with self.subTest(way=way):
                 self.setUp()
-                result, _ = self.run_cell(self.bad(way, "20"))
+                result, done = self.run_cell(self.bad(way, "20"))
                 told = [p["what"] for p in result["problems"]]
                 self.assertTrue(any(words in text for text in told), told)
                 self.assertEqual(result["verdict"], "pass")
+                self.assertIn("note: client", done.stdout)
                 ends = {}
                 for op in self.history(self.path("out", "c-s1")):
                     ends.setdefault(op["process"], []).append(op["type"])
@@ -148,6 +155,37 @@ class Nodes(Case):
     def test_never_ready(self):
         result, _ = self.run_cell("    settings: {way: slow}\n", code=2)
         self.assertIn("not ready within 3.0 s", result["reason"])
+        self.assertRegex(result["reason"], "'ready' was asked [0-9]+ times, at "
+                         "last it exited with status 1, saying: still loading")
+        # Why is said once, and not that nothing could be judged then.
+        self.assertNotIn("operations succeeded", result["reason"])
+
+    def test_daemonises(self):
+        result, _ = self.run_cell("    settings: {way: daemon}\n", code=2)
+        self.assertIn("stay in the foreground", result["reason"])
+
+    def target(self, ready):
+        """A target whose `ready` is this; its nodes only sleep."""
+        os.mkdir(self.path("mine"))
+        with open(self.path("mine", "target.yaml"), "w", encoding="utf-8") as f:
+            f.write("ordeal: 1\nname: mine\nnode:\n  start: [sleep, '600']\n"
+                    f"  ready: {ready}\n  ready_within: 30s\n"
+                    "client: ['{bin}/ordeal-null-client']\nworkloads: [set]\n")
+        return ordeal("run", self.campaign(
+            CELL.replace("TARGETS/empty", "./mine") +
+            "    checkers: [stats]\n    time: 300ms\n    settle: 30s\n"),
+            "--out", self.path("out"))
+
+    def test_a_slow_probe_gets_more_time(self):
+        """As on a busy machine, where an interpreter's start takes long."""
+        done = self.target("[sleep, '1.2']")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_missing_probe(self):
+        done = self.target("[/nowhere/probe]")
+        self.assertEqual(done.returncode, 5, done.stdout + done.stderr)
+        self.assertIn("'ready' in target.yaml: cannot run /nowhere/probe",
+                      done.stdout)
 
     def test_fills_its_log(self):
         result, _ = self.run_cell("    settings: {way: chatty}\n", "--set",

@@ -59,6 +59,35 @@ class NewTarget(Case):
                       "faults", "--out", self.path("broken"))
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
 
+    def test_a_client_that_says_fail_for_a_timeout_is_caught(self):
+        """The mistake that everybody makes: the campaign provokes it."""
+        folder = self.new()
+        path = os.path.join(folder, "client.py")
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        self.assertIn('else "info"', text)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text.replace('else "info"', 'else "fail"'))
+        for seed in range(1, 6):  # each gives it another chance to be seen
+            done = ordeal("run", os.path.join(folder, "campaign.yaml"),
+                          "--only", "faults", "--seed", str(seed), "--out",
+                          self.path(f"fail{seed}"))
+            if done.returncode != 0:
+                break
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+
+    def test_a_wrong_port_is_named(self):
+        folder = self.new()
+        path = os.path.join(folder, "client.py")
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text.replace("PORT = 7000", "PORT = 7001"))
+        done = ordeal("run", os.path.join(folder, "campaign.yaml"), "--only",
+                      "calm", "--out", self.path("port"))
+        self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+        self.assertIn("10.77.0.11:7001: ", done.stdout)
+
     def test_bad_arguments(self):
         folder = self.new()
         for args, said in ((("mydb", "-o", folder), "exists"),

@@ -85,8 +85,12 @@ static void say_skipped(const struct ord_err *why)
 int ord_open_catalogue(const char *folder, struct ord_catalogue **out,
                        struct ord_err *err)
 {
-    int rc = ord_catalogue_open(folder, true, out, err);
+    int rc;
 
+    if (access(folder, F_OK) != 0)
+        return ord_fail(err, ORD_EIO, "there is no folder '%s', so no runs",
+                        folder);
+    rc = ord_catalogue_open(folder, true, out, err);
     if (rc == ORD_EIO && access(folder, R_OK | X_OK) == 0)
         rc = ord_catalogue_open(folder, false, out, err);
     return rc == ORD_OK ? ord_catalogue_sync(*out, say_skipped, err) : rc;

@@ -502,12 +502,13 @@ static void put_setup(struct page *page)
     raw(page, "</table></div></div>");
     if (cell->campaign != NULL) {
         raw(page, "<h3 style=\"margin-top:14px\">Run it again</h3>"
-                  "<pre>ordeal run ");
-        text(page, cell->campaign);
-        raw(page, ".yaml --only ");
+                  "<pre>ordeal run FILE --only '");
         text(page, cell->cell);
-        ord_buf_printf(page->out, " --seed %llu</pre>",
+        ord_buf_printf(page->out, "' --seed %llu</pre>",
                        (unsigned long long)cell->seed);
+        raw(page, "<p>FILE: the campaign ");
+        text(page, cell->campaign);
+        raw(page, "</p>");
     }
     raw(page, "</section>\n");
 }

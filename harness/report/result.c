@@ -234,6 +234,16 @@ bool ord_is_stuck_as_expected(const struct ord_cell_result *cell)
            count_problems(cell, ORD_PROBLEM_LIVENESS) > 0;
 }
 
+/* It never came to the first operation, and why is said: that nothing could be
+ * judged then is no news. */
+static bool is_stillborn(const struct ord_cell_result *cell)
+{
+    return cell->ops.invoked == 0 &&
+           (count_problems(cell, ORD_PROBLEM_INFRASTRUCTURE) > 0 ||
+            (count_problems(cell, ORD_PROBLEM_LIVENESS) > 0 &&
+             cell->liveness == ORD_EXPECT_PASS));
+}
+
 static void judge_check(struct judge *judge,
                         const struct ord_check_result *check)
 {
@@ -251,6 +261,8 @@ static void judge_check(struct judge *judge,
         deviation(judge, ORD_CELL_VIOLATION, "%s: %s", check->name, why);
         break;
     case ORD_UNKNOWN:
+        if (is_stillborn(judge->cell))
+            return;
         deviation(judge, ORD_CELL_UNKNOWN, "%s could not decide: %s",
                   check->name, why);
         break;
@@ -288,6 +300,8 @@ static void judge_emptiness(struct judge *judge)
 
     if (cell->check_count == 0)
         deviation(judge, ORD_CELL_VACUOUS, "no checker looked at it");
+    if (is_stillborn(cell))
+        return;
     if (cell->ops.ok == 0)
         deviation(judge, ORD_CELL_VACUOUS,
                   "not one of %llu operations succeeded",

@@ -1,6 +1,7 @@
 #include "harness/report/table.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum {
     COLUMN_GAP = 2,
@@ -378,6 +379,19 @@ static void print_sentence(const struct ord_cell_result *cell, const char *head,
     ord_buf_char(out, '\n');
 }
 
+/* A client that was replaced may be why a verdict is no good, a pass too. */
+static void print_note(const struct ord_cell_result *cell, uint32_t indent,
+                       const struct ord_term *term, struct ord_buf *out)
+{
+    for (uint32_t i = 0; i < cell->problem_count; i++) {
+        if (cell->problems[i].kind != ORD_PROBLEM_NOTE ||
+            strstr(cell->reason, cell->problems[i].what) != NULL)
+            continue;
+        print_sentence(cell, "note", cell->problems[i].what, indent, term, out);
+        return;
+    }
+}
+
 static void print_sentences(const struct group *group, uint32_t indent,
                             const struct ord_term *term, struct ord_buf *out)
 {
@@ -403,6 +417,8 @@ static void print_sentences(const struct group *group, uint32_t indent,
             print_sentence(cell, check->name, check->verdict.why, indent, term,
                            out);
         }
+        if (i == 0)
+            print_note(cell, indent, term, out);
         if (cell->verdict == ORD_CELL_PASS)
             continue;
         if (deviations++ < SENTENCES_MAX)

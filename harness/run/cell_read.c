@@ -191,7 +191,7 @@ static int check_workload(const struct ord_yaml *at, const char *name,
     }
     return ord_yaml_fail(at, err,
                          "the client of target %s does not speak "
-                         "workload '%s'",
+                         "workload '%s' (see `workloads` in its target.yaml)",
                          cell->target->name, name);
 }
 

@@ -1,6 +1,7 @@
 #include "harness/run/line.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* "name":"text", ... */
 static void put_setting(const char *name, const char *value, bool *is_next,
@@ -167,6 +168,15 @@ static bool read_member(struct ord_json *in, struct ord_bytes key,
     return ord_json_skip(in); /* room for what clients may want to say */
 }
 
+void ord_line_begin(struct ord_bytes line, char *out, size_t size)
+{
+    size_t length = line.size < size ? line.size : size - 1;
+
+    for (size_t i = 0; i < length; i++)
+        out[i] = line.at[i] >= ' ' && line.at[i] <= '~' ? line.at[i] : '?';
+    out[length] = '\0';
+}
+
 /* ORD_EFORMAT with the beginning of the line, in printable characters: it may
  * end up on a terminal. */
 static int refuse(struct ord_bytes line, const char *what,
@@ -174,17 +184,15 @@ static int refuse(struct ord_bytes line, const char *what,
 {
     char name[24] = "";
     char begin[80];
-    size_t size = line.size < sizeof begin ? line.size : sizeof begin - 1;
 
-    for (size_t i = 0; i < size; i++)
-        begin[i] = line.at[i] >= ' ' && line.at[i] <= '~' ? line.at[i] : '?';
-    begin[size] = '\0';
+    ord_line_begin(line, begin, sizeof begin);
     for (size_t i = 0; i < member.size && i < sizeof name - 1; i++)
         name[i] =
             member.at[i] >= ' ' && member.at[i] <= '~' ? member.at[i] : '?';
-    return ord_fail(err, ORD_EFORMAT, "the client's answer %s%s%s%s: %s", what,
-                    name[0] != '\0' ? " '" : "", name,
-                    name[0] != '\0' ? "'" : "", begin);
+    return ord_fail(
+        err, ORD_EFORMAT, "the client's answer %s%s%s%s%s: %s", what,
+        name[0] != '\0' ? " '" : "", name, name[0] != '\0' ? "'" : "",
+        strcmp(name, "type") == 0 ? " (no ok, fail or info)" : "", begin);
 }
 
 int ord_line_reply(struct ord_bytes line, uint32_t node_count,

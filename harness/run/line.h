@@ -34,6 +34,9 @@ struct ord_reply {
 int ord_line_reply(struct ord_bytes line, uint32_t node_count,
                    struct ord_arena *arena, struct ord_reply *out,
                    struct ord_err *err);
+/* The beginning of a line in printable characters, with a NUL: it may end up on
+ * a terminal. */
+void ord_line_begin(struct ord_bytes line, char *out, size_t size);
 /* {"ready":true} */
 bool ord_line_is_ready(struct ord_bytes line);
 

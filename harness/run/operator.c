@@ -23,6 +23,7 @@ enum { LOG_TAIL_SIZE = 300 };
 static const int64_t ARENA_SIZE_MAX = INT64_C(1) << 28;
 static const int64_t READY_AGAIN_NS = 5 * ORD_MS;
 static const int64_t READY_TIMEOUT_NS = ORD_S;
+static const int64_t READY_TIMEOUT_MAX_NS = 4 * ORD_S;
 static const int64_t PRIMARY_AGAIN_NS = 60 * ORD_MS;
 static const int64_t LEADS_AGAIN_NS = 20 * ORD_MS;
 static const int64_t PRIMARY_TIMEOUT_NS = 300 * ORD_MS;
@@ -163,14 +164,6 @@ static void log_tail(struct operator_state *op, uint32_t node, char *out,
              got > 0 ? "; its log ends: " : "; its log is empty", tail);
 }
 
-static void describe_exit(const struct ord_exit *exit, char *out, size_t size)
-{
-    if (exit->is_signal)
-        snprintf(out, size, "was killed by signal %d", exit->code);
-    else
-        snprintf(out, size, "exited with status %d", exit->code);
-}
-
 static void begin_start(struct operator_state *op)
 {
     struct ord_err err = {0};
@@ -194,12 +187,14 @@ static bool is_start_hopeless(struct operator_state *op)
 
     for (uint32_t i = 1; i <= op->config->cell->start_count; i++) {
         struct ord_node_state state = ord_node_state(op->config->cluster, i);
+        bool is_quiet = !state.exit.is_signal && state.exit.code == 0;
 
         if (state.phase == ORD_NODE_RUNNING || state.phase == ORD_NODE_PAUSED)
             continue;
-        describe_exit(&state.exit, how, sizeof how);
+        ord_exit_describe(&state.exit, how, sizeof how);
         log_tail(op, i, tail, sizeof tail);
-        snprintf(text, sizeof text, "node n%u %s before it was ready%s", i, how,
+        snprintf(text, sizeof text, "node n%u %s before it was ready%s%s", i,
+                 how, is_quiet ? " ('start' must stay in the foreground)" : "",
                  tail);
         fail_phase(op, false, text);
         return true;
@@ -214,7 +209,8 @@ static void give_up_waiting(struct operator_state *op, uint64_t missing)
     const struct ord_target *target = op->config->cell->target;
     char tail[LOG_TAIL_SIZE + 64];
     char more[32] = "";
-    char text[640];
+    char asked[256];
+    char text[700];
     bool is_ready = op->state == STATE_HEALING &&
                     (target->ready == NULL || op->ready.yes == home_nodes(op));
     bool is_settled = is_ready && (target->settled == NULL ||
@@ -225,6 +221,8 @@ static void give_up_waiting(struct operator_state *op, uint64_t missing)
         1e9;
 
     log_tail(op, first, tail, sizeof tail);
+    ord_ask_describe(is_ready ? &op->settled : &op->ready, first, asked,
+                     sizeof asked);
     if (others > 0)
         snprintf(more, sizeof more, " (nor %d more)", others);
     if (is_settled)
@@ -232,11 +230,11 @@ static void give_up_waiting(struct operator_state *op, uint64_t missing)
                  "no node said that it leads within %.1f s of the healing",
                  waited_s);
     else
-        snprintf(text, sizeof text, "node n%u%s %s within %.1f s %s%s", first,
+        snprintf(text, sizeof text, "node n%u%s %s within %.1f s %s%s%s", first,
                  more, is_ready ? "did not settle" : "was not ready", waited_s,
                  op->state == STATE_STARTING ? "of its start"
                                              : "of the healing",
-                 tail);
+                 asked, tail);
     fail_phase(op, false, text);
 }
 
@@ -509,7 +507,7 @@ static void node_event(struct operator_state *op, const struct ord_event *event)
         ord_cluster_dead_disk(op->config->cluster) == event->node ||
         (ord_env_down(&op->env) & ord_node_mask(event->node)) != 0)
         return;
-    describe_exit(&event->exit, how, sizeof how);
+    ord_exit_describe(&event->exit, how, sizeof how);
     log_tail(op, event->node, tail, sizeof tail);
     because = ord_nemesis_node_ended(op->engine, event->node, event->time_ns);
     if (because != NULL) {
@@ -638,21 +636,21 @@ static int set_up(struct operator_state *op, struct ord_err *err)
                             plan.faults[i].trigger == ORD_ON_LEADER_CHANGE;
     op->wants_primary = op->wants_primary && cell->target->primary != NULL;
     if (rc == ORD_OK)
-        rc = ord_ask_nodes_init(&op->ready, config->cluster, cell,
-                                cell->target->ready, READY_TIMEOUT_NS,
+        rc = ord_ask_nodes_init(&op->ready, config->cluster, cell, "ready",
+                                READY_TIMEOUT_NS, READY_TIMEOUT_MAX_NS,
                                 &op->arena, err);
     if (rc == ORD_OK)
-        rc = ord_ask_nodes_init(&op->settled, config->cluster, cell,
-                                cell->target->settled, READY_TIMEOUT_NS,
+        rc = ord_ask_nodes_init(&op->settled, config->cluster, cell, "settled",
+                                READY_TIMEOUT_NS, READY_TIMEOUT_MAX_NS,
                                 &op->arena, err);
     if (rc == ORD_OK)
-        rc = ord_ask_nodes_init(&op->primary, config->cluster, cell,
-                                cell->target->primary, PRIMARY_TIMEOUT_NS,
+        rc = ord_ask_nodes_init(&op->primary, config->cluster, cell, "primary",
+                                PRIMARY_TIMEOUT_NS, PRIMARY_TIMEOUT_NS,
                                 &op->arena, err);
     if (rc == ORD_OK)
-        rc = ord_ask_nodes_init(&op->leads, config->cluster, cell,
-                                cell->target->primary, READY_TIMEOUT_NS,
-                                &op->arena, err);
+        rc = ord_ask_nodes_init(&op->leads, config->cluster, cell, "primary",
+                                READY_TIMEOUT_NS, READY_TIMEOUT_NS, &op->arena,
+                                err);
     if (rc == ORD_OK)
         rc = ord_ledger_open(config->ledger_path, &op->ledger, err);
     engine.ledger = op->ledger;

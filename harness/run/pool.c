@@ -222,8 +222,10 @@ static void replace(struct ord_pool *pool, struct worker *w, const char *why)
     enter(pool, w, WORKER_DOWN);
 }
 
-static void describe_end(struct worker *w, char *out, size_t size)
+static void describe_end(const struct ord_pool *pool, struct worker *w,
+                         char *out, size_t size)
 {
+    uint32_t number = (uint32_t)(w - pool->workers);
     struct ord_exit exit = {0};
     struct ord_err err = {0};
 
@@ -232,7 +234,10 @@ static void describe_end(struct worker *w, char *out, size_t size)
     else if (exit.is_signal)
         snprintf(out, size, "the client was killed by signal %d", exit.code);
     else
-        snprintf(out, size, "the client exited with status %d", exit.code);
+        snprintf(out, size,
+                 "the client exited with status %d (clients/w%u.log has its "
+                 "standard error)",
+                 exit.code, number);
 }
 
 /* ---- operations ------------------------------------------------------------
@@ -357,11 +362,16 @@ static void take_line(struct ord_pool *pool, struct worker *w,
 {
     struct ord_reply reply;
     struct ord_err err = {0};
-    char why[128];
+    char why[192];
+    char begin[80];
 
     if (w->state == WORKER_STARTING) {
         if (!ord_line_is_ready(line)) {
-            replace(pool, w, "the client's first line is not {\"ready\":true}");
+            ord_line_begin(line, begin, sizeof begin);
+            snprintf(why, sizeof why,
+                     "the client's first line is not {\"ready\":true}: %s",
+                     begin);
+            replace(pool, w, why);
             return;
         }
         w->starts_in_vain = 0;
@@ -422,7 +432,7 @@ static void take_lines(struct ord_pool *pool, struct worker *w,
 void ord_pool_event(struct ord_pool *pool, uint32_t worker)
 {
     char bytes[READ_SIZE];
-    char why[96];
+    char why[128];
     struct worker *w;
     ssize_t got;
 
@@ -436,7 +446,7 @@ void ord_pool_event(struct ord_pool *pool, uint32_t worker)
         if (w->state == WORKER_FREE && pool->err.rc == ORD_OK)
             ask_generator(pool, w, ord_now_ns()); /* while it is warm */
     } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
-        describe_end(w, why, sizeof why);
+        describe_end(pool, w, why, sizeof why);
         replace(pool, w, why);
     }
 }

@@ -33,6 +33,10 @@ ord_target_setting(const struct ord_target *target, const char *name)
 const char *const *ord_target_command(const struct ord_target *target,
                                       const char *what)
 {
+    if (strcmp(what, "ready") == 0)
+        return target->ready;
+    if (strcmp(what, "settled") == 0)
+        return target->settled;
     if (strcmp(what, "primary") == 0)
         return target->primary;
     return strcmp(what, "promote") == 0 ? target->promote : NULL;
@@ -523,7 +527,8 @@ static int put_argument(const struct ord_template *in, const char *argument,
     expand(in, argument, &text, &is_known);
     if (!is_known)
         rc = ord_fail(err, ORD_EUSAGE,
-                      "'%s' has a placeholder that means nothing here",
+                      "'%s' has a placeholder that means nothing here "
+                      "(targets/README.md has them all)",
                       argument);
     else if (text.failed)
         rc = ord_fail(err, ORD_EUSAGE, "'%.64s' is over %d bytes long",

@@ -4,6 +4,8 @@
 Change `call` and `send`; the rest can stay.  The protocol is PROTOCOL.md in
 targets/client of ordeal.  Say "ok" if it happened, "fail" only if it surely
 did not, "info" if nobody knows: a wrong "fail" makes every verdict wrong.
+Standard output is for answers alone: print what you want to see to stderr,
+which is kept as clients/w0.log, w1.log, ... in the run's folder.
 """
 import json
 import socket
@@ -86,7 +88,7 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--ready"]:
         try:
             send(sys.argv[2], "GET ready", 0.9)
-        except (NotSent, OSError):
-            sys.exit(1)
+        except (NotSent, OSError) as error:
+            sys.exit(f"{sys.argv[2]}:{PORT}: {error}")  # and status 1
     else:
         main()

@@ -51,7 +51,7 @@ Test(html, a_run_with_its_evidence)
     expect_has(&page, "read k4 \xe2\x86\x92 [1000 1001 1002");
     expect_has(&page, "... of 200]");
     expect_has(&page, "118 frames dropped on 4 links");
-    expect_has(&page, "ordeal run quickstart.yaml --only A2 --seed 1");
+    expect_has(&page, "ordeal run FILE --only 'A2' --seed 1");
     cr_expect_null(strstr(ord_buf_str(&page), "http://"));
     cr_expect_null(strstr(ord_buf_str(&page), "https://"));
     ord_buf_fini(&page);

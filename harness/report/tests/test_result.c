@@ -192,6 +192,29 @@ Test(result, an_endless_reason_says_how_many_more)
                        made.cell.reason + strlen(made.cell.reason) - 40);
 }
 
+Test(result, what_never_began_says_why_and_no_more)
+{
+    static const char why[] = "node n1 was not ready within 10.0 s";
+    struct made made;
+
+    made_init(&made);
+    made.problems[0] = (struct ord_problem){ORD_PROBLEM_LIVENESS, why};
+    made.cell.problem_count = 1;
+    made.cell.ops = (struct ord_op_counts){0};
+    made.cell.ops_main = 0;
+    made.faults[0].held = false;
+    for (uint32_t i = 0; i < made.cell.check_count; i++) {
+        made.checks[i].verdict.outcome = ORD_UNKNOWN;
+        made.checks[i].expected = ORD_EXPECT_PASS;
+    }
+    ord_cell_judge(&made.cell);
+    cr_expect_eq(made.cell.verdict, ORD_CELL_LIVENESS);
+    cr_expect_str_eq(made.cell.reason, why);
+    made.cell.liveness = ORD_EXPECT_VIOLATION; /* then nothing is said of it */
+    ord_cell_judge(&made.cell);
+    cr_expect_eq(made.cell.verdict, ORD_CELL_VACUOUS, "%s", made.cell.reason);
+}
+
 Test(result, worse_is_a_total_order)
 {
     static const enum ord_cell_verdict order[] = {

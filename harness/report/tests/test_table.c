@@ -68,6 +68,26 @@ static struct ord_buf table_of(const struct ord_campaign_result *campaign,
     return out;
 }
 
+Test(table, a_pass_with_a_note_tells_it)
+{
+    struct made made;
+    const struct ord_cell_result *cells[] = {&made.cell};
+    struct ord_campaign_result campaign = {.cells = cells, .cell_count = 1};
+    struct ord_buf out;
+
+    made_init(&made);
+    made.problems[0] =
+        (struct ord_problem){ORD_PROBLEM_NOTE, "client 0: no JSON"};
+    made.cell.problem_count = 1;
+    ord_cell_judge(&made.cell);
+    ord_campaign_judge(&campaign);
+    out = table_of(&campaign, (struct ord_term){0});
+    cr_expect_eq(made.cell.verdict, ORD_CELL_PASS);
+    cr_expect_not_null(strstr(ord_buf_str(&out), "note: client 0: no JSON"),
+                       "%s", ord_buf_str(&out));
+    ord_buf_fini(&out);
+}
+
 Test(table, plain)
 {
     struct made bad, good;
