@@ -21,6 +21,8 @@ static const int64_t ASK_NS = 300 * ORD_MS;    /* for `primary` */
 static const int64_t AGAIN_NS = 100 * ORD_MS;  /* until asked again */
 static const int64_t PATIENCE_NS = 10 * ORD_S; /* then asked no more */
 
+enum { ROUNDS = 3 };
+
 struct promoted {
     uint32_t node; /* who agreed; 0: nobody */
     bool is_primary;
@@ -160,7 +162,8 @@ static int promote_took_hold(struct ord_nemesis_env *env,
     return ORD_OK;
 }
 
-/* Whom the others shall follow: 0 if nobody says that it is a primary. */
+/* Whom the others shall follow: 0 if nobody says that it is a primary.  Asked
+ * several times: on a busy machine one may not answer in time. */
 static int newest_primary(struct ord_nemesis_env *env, uint32_t *newest,
                           struct ord_err *err)
 {
@@ -168,7 +171,8 @@ static int newest_primary(struct ord_nemesis_env *env, uint32_t *newest,
     int64_t epoch = 0;
 
     *newest = 0;
-    for (uint32_t node = 1; node <= env->node_count; node++) {
+    for (uint32_t i = 0; i < ROUNDS * env->node_count; i++) {
+        uint32_t node = i % env->node_count + 1;
         struct ord_node_answer answer;
 
         if (!ord_has_node(running, node))

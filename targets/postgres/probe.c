@@ -6,9 +6,13 @@
 #include "harness/base/clock.h"
 #include "targets/postgres/call.h"
 
-enum { PEERS_MAX = ORD_CLIENT_NODES_MAX, SQL_SIZE = 256 };
+enum {
+    PEERS_MAX = ORD_CLIENT_NODES_MAX,
+    ROUNDS_MAX = 2, /* in which a start looks for a primary */
+    ROUND_PAUSE_MS = 200,
+};
 
-static const int64_t LOOK_NS = 400 * ORD_MS; /* for one peer */
+static const int64_t LOOK_NS = ORD_S; /* for one peer */
 static const int64_t CHECKPOINT_NS = 5 * ORD_S;
 static const int64_t PROMOTE_NS = ORD_S;
 
@@ -146,21 +150,46 @@ bool pg_primary(const char *where, int64_t deadline_ns, int64_t *epoch)
     return is_primary;
 }
 
+/* Says what it is, or that nobody is there: then it need not be asked again. */
+static bool is_known(struct pg_conn *conn)
+{
+    return pg_conn_meet(conn, ord_now_ns() + LOOK_NS) ||
+           strstr(conn->why, "refused") != NULL;
+}
+
+/* One that takes its time, or is being started, is asked again. */
+static struct pg_conn *find_newest(struct peers *peers)
+{
+    struct pg_conn *best = NULL;
+    bool is_done = false;
+
+    for (int round = 0; !is_done && best == NULL && round < ROUNDS_MAX;
+         round++) {
+        if (round > 0)
+            ord_client_pause(ROUND_PAUSE_MS);
+        is_done = true;
+        for (int i = 0; i < peers->count; i++) {
+            struct pg_conn *conn = &peers->conns[i];
+
+            if (!is_known(conn))
+                is_done = false;
+            else if (conn->pg != NULL && !conn->is_standby &&
+                     (best == NULL || conn->timeline > best->timeline))
+                best = conn;
+        }
+    }
+    return best;
+}
+
 int pg_look(const char *list)
 {
     struct peers peers;
-    struct pg_conn *best = NULL;
+    struct pg_conn *best;
     PGresult *result = NULL;
     int code = 1;
 
     open_peers(&peers, list);
-    for (int i = 0; i < peers.count; i++) {
-        struct pg_conn *conn = &peers.conns[i];
-
-        if (pg_conn_meet(conn, ord_now_ns() + LOOK_NS) && !conn->is_standby &&
-            (best == NULL || conn->timeline > best->timeline))
-            best = conn;
-    }
+    best = find_newest(&peers);
     if (best != NULL) {
         long long timeline = best->timeline;
 
