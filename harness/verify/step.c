@@ -62,8 +62,8 @@ static bool register_init(const struct world *world, struct state *state)
     return start_with(state, 1);
 }
 
-/* A failed cas: the value was another, or an unlisted call just put one; which,
- * does not matter, for it is free. */
+/* A failed cas: the value was another, or an unlisted call just put one; of
+ * several it does not matter which, for they are free. */
 static bool want_other(const struct world *world, struct state *state,
                        uint32_t value)
 {
@@ -71,7 +71,7 @@ static bool want_other(const struct world *world, struct state *state,
         return true;
     if (!world->frees_more && (!world->frees_any || world->free_first == value))
         return false;
-    state->at[0] = OTHER;
+    state->at[0] = world->frees_more ? OTHER : world->free_first;
     return true;
 }
 
