@@ -517,6 +517,7 @@ const struct ord_nemesis_ops ord_nemesis_member = {
     .took_hold = member_took_hold,
     .grip = member_grip,
     .excludes = "member",
+    .may_crash = true, /* a member that is removed may end by itself */
     .changes_members = true,
     .needs = "a target with `membership` in its target.yaml",
 };
