@@ -241,7 +241,7 @@ ParameterizedTestParameters(yaml, bad_fields)
         {"text: a\nreal: inf\n", "is not between"},
         {"text: a\nreal: 1x\n", "'1x' is no number"},
         {"text: a\nreal: ''\n", "is no number"},
-        {"text: a\nflag: yes\n", "expected true or false, found 'yes'"},
+        {"text: a\nflag: maybe\n", "expected true or false, found 'maybe'"},
         {"text: a\nspan: 5\n", ":2: '5' is no duration"},
         {"text: a\nspan: 2s\n", ":2:"},
         {"text: a\nspan: 1us\n", ":2:"},
