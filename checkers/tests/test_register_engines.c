@@ -171,11 +171,12 @@ static const char *judge_order(const struct columns *c)
             newest = c->begin[i];
         if (c->end[i] < newest)
             return "not in real time";
-        if (c->type[i] == ORD_OP_FAIL || !happens(c, i, &now))
+        if ((c->type[i] == ORD_OP_FAIL && !is_must(c, i)) ||
+            !happens(c, i, &now))
             return "not what the register does";
     }
     for (uint32_t i = 0; i < lin->count; i++) {
-        if (c->type[i] == ORD_OP_OK && (seen >> i & 1) == 0)
+        if (is_must(c, i) && (seen >> i & 1) == 0)
             return "a call is missing";
     }
     return NULL;
