@@ -80,6 +80,20 @@ static double percent(int64_t part, int64_t whole)
     return whole <= 0 ? 0 : 100 * (double)part / (double)whole;
 }
 
+/* Stopped at most looks; or at some, and a node that was busy (5 % of a
+ * processor) used half as much at most: where processes come and go all the
+ * time, some thread is held up inside the kernel (vfork) at many a look. */
+static bool was_throttled(const struct ord_survey *survey)
+{
+    double before = percent(survey->before_cpu_ns, survey->before_ns);
+    double during = percent(survey->throttled_cpu_ns, survey->throttled_ns);
+
+    if (survey->stopped_ns == 0 || survey->looks_stopped == 0)
+        return false;
+    return survey->looks_stopped * 4 >= survey->looks * 3 ||
+           (before >= 5 && during * 2 <= before);
+}
+
 static int throttle_took_hold(struct ord_nemesis_env *env,
                               struct ord_fault_state *state,
                               const struct ord_process *process, bool *held,
@@ -101,9 +115,7 @@ static int throttle_took_hold(struct ord_nemesis_env *env,
             ord_buf_text(evidence, "does not run");
             continue;
         }
-        /* Some thread may be held up inside the kernel (vfork) at a look. */
-        *held = *held || (survey.looks > 0 && survey.stopped_ns > 0 &&
-                          survey.looks_stopped * 4 >= survey.looks * 3);
+        *held = *held || was_throttled(&survey);
         ord_buf_printf(evidence,
                        "stopped for %.1f%% of %.2f s in %u periods, seen so in "
                        "%u of %u looks; used %.1f%% of a processor, %.1f%% "

@@ -204,10 +204,10 @@ class Verify(Case):
         self.assertGreater(proved, 0)
 
     def test_own_corpus(self):
-        self.try_folder(OWN, 1)
+        self.try_folder(OWN, 4)
 
     def test_other_corpus(self):
-        self.try_folder(OTHERS, 1)
+        self.try_folder(OTHERS, 4)
 
 
 if __name__ == "__main__":
