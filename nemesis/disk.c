@@ -29,6 +29,7 @@ static const char *const kinds[] = {"power-cut",   "full", "eio",
 _Static_assert(sizeof kinds / sizeof *kinds == DISK_KINDS + 1,
                "every kind has a name");
 static const char *const models[] = {"ext4", "posix", NULL};
+static const char *const backends[] = {"fuse", "ext4", NULL};
 static const char *const tears[] = {"no", "sector", "byte", NULL};
 static const char *const regions[] = {"tail", "head", "any", NULL};
 static const char *const ops_names[] = {"read", "write", "fsync"};
@@ -151,6 +152,8 @@ static int read_all(const struct ord_nemesis_ops *ops,
             ORD_OK ||
         ord_parse_choice("model", TEXT("model"), models, &out->model, err) !=
             ORD_OK ||
+        ord_parse_choice("backend", TEXT("backend"), backends, &out->backend,
+                         err) != ORD_OK ||
         ord_parse_choice("region", TEXT("region"), regions, &out->region,
                          err) != ORD_OK ||
         ord_parse_ppm("keep", TEXT("keep"), &out->keep_ppm, err) != ORD_OK ||
@@ -172,6 +175,23 @@ static int read_all(const struct ord_nemesis_ops *ops,
     return ORD_OK;
 }
 
+/* A real file system loses what it loses, and does nothing else. */
+static int check_backend(const struct disk_fault *disk, struct ord_err *err)
+{
+    if (disk->backend != ORD_DISK_BY_EXT4)
+        return ORD_OK;
+    if (disk->kind != DISK_POWER_CUT)
+        return ord_fail(err, ORD_EUSAGE,
+                        "backend: ext4 can power-cut only; kind %s takes fuse",
+                        kinds[disk->kind]);
+    if (disk->keep_ppm != 0 || disk->torn != ORD_DISK_WHOLE ||
+        disk->model != ORD_DISK_EXT4)
+        return ord_fail(err, ORD_EUSAGE,
+                        "backend: ext4 is as it is: keep, torn and model "
+                        "posix take fuse");
+    return ORD_OK;
+}
+
 int ord_disk_fault_read(const struct ord_nemesis_ops *ops,
                         const struct ord_fault_param *params, uint32_t count,
                         struct disk_fault *out, struct ord_err *err)
@@ -184,7 +204,7 @@ int ord_disk_fault_read(const struct ord_nemesis_ops *ops,
             return ord_fail(err, ORD_EUSAGE, "%s: is nothing to kind %s",
                             listeners[i].name, kinds[out->kind]);
     }
-    return ORD_OK;
+    return check_backend(out, err);
 }
 
 static int disk_check(const struct ord_nemesis_entry *entry,
@@ -220,7 +240,13 @@ int ord_disk_wish(const struct ord_nemesis_entry *entries, uint32_t count,
                             "model: %s: another disk fault of this cell has "
                             "%s, and there is one disk",
                             models[disk.model], models[out->model]);
+        if (out->has_disks && disk.backend != (uint32_t)out->backend)
+            return ord_fail(err, ORD_EUSAGE,
+                            "backend: %s: another disk fault of this cell has "
+                            "%s, and there is one disk",
+                            backends[disk.backend], backends[out->backend]);
         out->has_disks = true;
+        out->backend = (enum ord_disk_backend)disk.backend;
         out->model = (enum ord_disk_model)disk.model;
     }
     return ORD_OK;
@@ -289,6 +315,7 @@ static int disk_probe(const struct ord_nemesis_entry *entry,
                       struct ord_err *err)
 {
     uint32_t kind = DISK_POWER_CUT;
+    uint32_t backend = ORD_DISK_BY_FUSE;
 
     if (entry != NULL &&
         ord_parse_choice("kind",
@@ -296,7 +323,16 @@ static int disk_probe(const struct ord_nemesis_entry *entry,
                                          entry->param_count, "kind"),
                          kinds, &kind, err) != ORD_OK)
         kind = DISK_POWER_CUT;
-    return ops_of(kind)->needs_disk ? ord_disk_probe(err) : ORD_OK;
+    if (entry != NULL &&
+        ord_parse_choice("backend",
+                         ord_fault_param(&ord_nemesis_disk, entry->params,
+                                         entry->param_count, "backend"),
+                         backends, &backend, err) != ORD_OK)
+        backend = ORD_DISK_BY_FUSE;
+    if (!ops_of(kind)->needs_disk)
+        return ORD_OK;
+    return backend == ORD_DISK_BY_EXT4 ? ord_disk_probe_ext4(err)
+                                       : ord_disk_probe(err);
 }
 
 static int disk_inject(struct ord_nemesis_env *env,
@@ -358,6 +394,9 @@ static const struct ord_fault_spec disk_params[] = {
     {"model", "ext4",
      "what fsync of a file makes durable: ext4 (its names, too) | posix (its "
      "content alone); one for the cell"},
+    {"backend", "fuse",
+     "what the disk is: fuse (of ours) | ext4 (a real one on a loop device, "
+     "for power-cut without keep and torn; needs root); one for the cell"},
     {"op", "fsync", "eio, slow: read | write | fsync, several as write,fsync"},
     {"probability", "100%", "eio, slow, lying-fsync: share of the calls"},
     {"delay", "100ms", "slow: how much longer, up to 60s"},
@@ -389,6 +428,7 @@ const struct ord_nemesis_ops ord_nemesis_disk = {
      */
     .grip = disk_grip,
     .may_crash = true,
-    .needs = "/dev/fuse, but for flip and truncate",
+    .needs = "/dev/fuse, but for flip and truncate; root, mkfs.ext4 and "
+             "/dev/loop-control for backend ext4",
     .probe = disk_probe,
 };

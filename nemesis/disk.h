@@ -10,6 +10,7 @@
 struct ord_disk_wish {
     bool has_disks; /* only cells that need one pay for it */
     enum ord_disk_model model;
+    enum ord_disk_backend backend;
 };
 
 /* ORD_EUSAGE if two entries of a cell want different things; *bad_entry (may

@@ -22,9 +22,10 @@ enum disk_region { DISK_TAIL, DISK_HEAD, DISK_ANY };
 struct disk_fault { /* an entry's parameters, understood */
     uint32_t kind;  /* enum disk_kind */
     uint32_t keep_ppm;
-    uint32_t torn;  /* enum ord_disk_torn */
-    uint32_t model; /* enum ord_disk_model */
-    uint32_t ops;   /* bit 1 << enum ord_disk_op */
+    uint32_t torn;    /* enum ord_disk_torn */
+    uint32_t model;   /* enum ord_disk_model */
+    uint32_t backend; /* enum ord_disk_backend */
+    uint32_t ops;     /* bit 1 << enum ord_disk_op */
     uint32_t ppm;
     uint32_t delay_us;
     uint64_t room;

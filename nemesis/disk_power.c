@@ -5,8 +5,9 @@
 #include "nemesis/params.h"
 
 struct cut {
-    uint64_t ran;                             /* nodes that it killed */
-    uint64_t nodes;                           /* nodes whose disk was cut */
+    uint64_t ran;   /* nodes that it killed */
+    uint64_t nodes; /* nodes whose disk was cut */
+    bool is_ext4;
     struct ord_disk_loss loss[ORD_PORTS_MAX]; /* by node */
 };
 
@@ -30,6 +31,7 @@ static int power_inject(struct ord_nemesis_env *env,
     if (cut == NULL)
         return ord_fail(err, ORD_ENOMEM, "power-cut: no memory");
     state->before = cut;
+    cut->is_ext4 = disk->backend == ORD_DISK_BY_EXT4;
     if (ord_env_claim(env, fault->id, true, fault->nodes, &cut->ran, err) !=
         ORD_OK)
         return ord_wrap(err, "power-cut");
@@ -50,7 +52,8 @@ static int power_inject(struct ord_nemesis_env *env,
     return ORD_OK;
 }
 
-static void tell(const struct ord_disk_loss *loss, struct ord_buf *out)
+static void tell(const struct ord_disk_loss *loss, bool is_ext4,
+                 struct ord_buf *out)
 {
     if (loss->changes == 0 && loss->torn_at == 0) {
         ord_buf_text(out, loss->kept > 0
@@ -61,8 +64,9 @@ static void tell(const struct ord_disk_loss *loss, struct ord_buf *out)
     ord_buf_printf(out, "%llu changes undone",
                    (unsigned long long)loss->changes);
     if (loss->writes > 0)
-        ord_buf_printf(out, ", %llu of them writes of %llu bytes (%s)",
+        ord_buf_printf(out, ", %llu of them %s of %llu bytes (%s)",
                        (unsigned long long)loss->writes,
+                       is_ext4 ? "pages" : "writes",
                        (unsigned long long)loss->bytes, loss->what);
     if (loss->names > 0)
         ord_buf_printf(out, ", %llu of names", (unsigned long long)loss->names);
@@ -90,7 +94,7 @@ static int power_took_hold(struct ord_nemesis_env *env,
         *held = *held || loss->changes > 0 || loss->torn_at > 0;
         ord_buf_printf(evidence, "%sn%u: %s", comma, node,
                        ord_has_node(cut->ran, node) ? "" : "was down; ");
-        tell(loss, evidence);
+        tell(loss, cut->is_ext4, evidence);
         comma = "; ";
     }
     return ORD_OK;

@@ -134,7 +134,7 @@ static int fill(struct ord_cluster *cluster,
     if (rc == ORD_OK && config->has_clocks)
         rc = open_clocks(cluster, err);
     if (rc == ORD_OK && config->has_disks)
-        rc = ord_disks_open(cluster, config->disk_model, err);
+        rc = ord_disks_open(cluster, config, err);
     if (rc == ORD_OK)
         rc = ord_wire_new(cluster->node_count + 1, config->seed, &cluster->wire,
                           err);

@@ -40,6 +40,7 @@ struct ord_cluster_config {
     bool has_clocks; /* every node has a clock of its own (harness/clock) */
     bool has_disks;  /* run_dir/n<i> lies on a disk of ours (harness/disk) */
     enum ord_disk_model disk_model;
+    enum ord_disk_backend disk_backend;
 };
 
 struct ord_cluster;

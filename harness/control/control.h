@@ -110,9 +110,10 @@ struct ord_cluster {
     struct ord_burden burdens[ORD_PORTS_MAX]; /* of the operator's, by node */
 };
 
-/* Makes the nodes' data directories and lays a disk over each, with a daemon
- * in a process of its own that ends with us. */
-int ord_disks_open(struct ord_cluster *cluster, enum ord_disk_model model,
+/* Makes the nodes' data directories and lays a disk over each; of FUSE with a
+ * daemon in a process of its own that ends with us. */
+int ord_disks_open(struct ord_cluster *cluster,
+                   const struct ord_cluster_config *config,
                    struct ord_err *err);
 void ord_disks_close(struct ord_cluster *cluster);
 

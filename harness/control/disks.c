@@ -39,10 +39,11 @@ static int start_daemon(struct ord_cluster *cluster, uint32_t node,
     return rc == ORD_OK ? ord_disk_await_daemon(disk, err) : rc;
 }
 
-int ord_disks_open(struct ord_cluster *cluster, enum ord_disk_model model,
-                   struct ord_err *err)
+int ord_disks_open(struct ord_cluster *cluster,
+                   const struct ord_cluster_config *config, struct ord_err *err)
 {
-    int rc = ord_disk_probe(err);
+    bool is_ext4 = config->disk_backend == ORD_DISK_BY_EXT4;
+    int rc = is_ext4 ? ord_disk_probe_ext4(err) : ord_disk_probe(err);
 
     cluster->has_disks = true;
     for (uint32_t i = 1; rc == ORD_OK && i <= cluster->node_count; i++) {
@@ -51,9 +52,12 @@ int ord_disks_open(struct ord_cluster *cluster, enum ord_disk_model model,
         rc = ord_node_dir(cluster, i, dir, err);
         if (rc == ORD_OK)
             rc = ord_mkdir_all(dir, err);
-        if (rc == ORD_OK)
-            rc = ord_disk_open(&cluster->disks[i], dir, model, err);
-        if (rc == ORD_OK)
+        if (rc == ORD_OK && is_ext4)
+            rc = ord_disk_open_ext4(&cluster->disks[i], dir, err);
+        else if (rc == ORD_OK)
+            rc =
+                ord_disk_open(&cluster->disks[i], dir, config->disk_model, err);
+        if (rc == ORD_OK && !is_ext4)
             rc = start_daemon(cluster, i, err);
     }
     return rc;

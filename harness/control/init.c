@@ -56,12 +56,25 @@ static void report(const struct init *init, struct ord_report *out)
     (void)send(init->config->socket, out, sizeof *out, MSG_NOSIGNAL);
 }
 
+static int hide_others(const struct ord_init_config *config,
+                       struct ord_err *err)
+{
+    for (uint32_t i = 1; i <= config->node_count; i++) {
+        if (i != config->node &&
+            ord_disk_hide(&config->disks[i], err) != ORD_OK)
+            return err->rc;
+    }
+    return ORD_OK;
+}
+
 static int enter_node(const struct ord_init_config *config, struct ord_err *err)
 {
     if (setns(config->net_fd, CLONE_NEWNET) != 0)
         return ord_fail_errno(err, "enter its network");
     if (!ord_proc_private_mounts())
         return ord_fail_errno(err, "make its mounts private");
+    if (hide_others(config, err) != ORD_OK)
+        return err->rc;
     if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
               NULL) != 0)
         return ord_fail_errno(err, "mount its /proc");

@@ -12,6 +12,7 @@
 
 #include "harness/base/err.h"
 #include "harness/control/node.h"
+#include "harness/disk/disk.h"
 
 enum ord_order_kind {
     ORD_ORDER_TERMINATE, /* SIGTERM to the main program; no answer */
@@ -58,6 +59,8 @@ struct ord_init_config {
     int clock_socket; /* to the guard of its clock; -1: it has none */
     int pipe_fds[2];  /* the program writes [1], init reads [0] */
     uint64_t log_size_max;
+    const struct ord_disk *disks; /* by node; those of others are hidden */
+    uint32_t node, node_count;
 };
 
 /* Call it in a child cloned into new pid, mount, UTS and IPC namespaces. */

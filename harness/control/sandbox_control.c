@@ -311,6 +311,9 @@ static int sandbox_start(struct ord_cluster *cluster, uint32_t node,
         .clock_socket = -1,
         .pipe_fds = {-1, -1},
         .log_size_max = cluster->log_size_max,
+        .disks = cluster->disks,
+        .node = node,
+        .node_count = cluster->has_disks ? cluster->node_count : 0,
     };
     struct ord_report report;
     struct ord_err ignored;

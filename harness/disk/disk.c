@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "harness/base/clock.h"
+#include "harness/disk/ext4.h"
 #include "harness/disk/order.h"
 
 static const int answer_timeout_ms = 20 * 1000;
@@ -140,6 +141,7 @@ void ord_disk_close(struct ord_disk *disk)
         (void)snprintf(trash, sizeof trash, "%s.undo", disk->dir);
         (void)ord_remove_all(trash, &ignored);
     }
+    close_fd(&disk->loop_fd);
     close_fd(&disk->below_fd);
     close_fd(&disk->trash_fd);
     close_fd(&disk->fuse_fd);
@@ -191,9 +193,12 @@ int ord_disk_power_cut(struct ord_disk *disk, const struct ord_disk_cut *cut,
 {
     const struct disk_order order = {.kind = DISK_CUT, .cut = *cut};
     struct disk_answer answer;
-    int fd = open(disk->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd;
     int rc;
 
+    if (disk->backend == ORD_DISK_BY_EXT4)
+        return ext4_power_cut(disk, loss, err);
+    fd = open(disk->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     /* Pages of mappings that are still on their way have to arrive first, or
      * they would survive. */
     if (fd >= 0) {
@@ -211,6 +216,8 @@ int ord_disk_settle(struct ord_disk *disk, struct ord_err *err)
     const struct disk_order order = {.kind = DISK_SETTLE};
     struct disk_answer ignored;
 
+    if (disk->backend == ORD_DISK_BY_EXT4)
+        return ext4_settle(disk, err);
     return ask(disk, &order, &ignored, err);
 }
 
@@ -228,6 +235,7 @@ int ord_disk_rule_set(struct ord_disk *disk, uint32_t fault_id,
                       const struct ord_disk_rule *rule, struct ord_err *err)
 {
     ORD_ASSERT(fault_id != 0);
+    ORD_ASSERT(disk->page != NULL);
     ord_disk_rule_clear(disk, fault_id);
     for (uint32_t i = 0; i < ORD_DISK_RULES; i++) {
         struct ord_disk_slot *slot = &disk->page->slots[i];
@@ -249,7 +257,7 @@ int ord_disk_rule_set(struct ord_disk *disk, uint32_t fault_id,
 
 void ord_disk_rule_clear(struct ord_disk *disk, uint32_t fault_id)
 {
-    for (uint32_t i = 0; i < ORD_DISK_RULES; i++) {
+    for (uint32_t i = 0; disk->page != NULL && i < ORD_DISK_RULES; i++) {
         if (atomic_load(&disk->page->slots[i].fault_id) != fault_id)
             continue;
         atomic_store(&disk->page->slots[i].fault_id, 0);
@@ -259,6 +267,8 @@ void ord_disk_rule_clear(struct ord_disk *disk, uint32_t fault_id)
 
 void ord_disk_rules_clear(struct ord_disk *disk)
 {
+    if (disk->page == NULL)
+        return; /* BY_EXT4 */
     for (uint32_t i = 0; i < ORD_DISK_RULES; i++)
         atomic_store(&disk->page->slots[i].fault_id, 0);
     atomic_store(&disk->page->rules, 0);
@@ -267,7 +277,7 @@ void ord_disk_rules_clear(struct ord_disk *disk)
 const struct ord_disk_slot *ord_disk_rule_find(const struct ord_disk *disk,
                                                uint32_t fault_id)
 {
-    for (uint32_t i = 0; i < ORD_DISK_RULES; i++) {
+    for (uint32_t i = 0; disk->page != NULL && i < ORD_DISK_RULES; i++) {
         if (atomic_load(&disk->page->slots[i].fault_id) == fault_id)
             return &disk->page->slots[i];
     }

@@ -32,6 +32,13 @@
  *
  * Cost: 20-60 us a call where a kernel's file system takes 1-5 us; fsync does
  * not reach the host's disk.
+ *
+ * Instead of all this a disk may be the real thing (ORD_DISK_BY_EXT4): an ext4
+ * of 4 GiB in a sparse file beside the directory, on a loop device.  Its power
+ * cut is a forced shutdown without the journal's end, and the journal's
+ * recovery: lost is what the kernel had not yet written back.  It has no rules
+ * and no choice of what survives, fsync costs what it costs on the host, and
+ * it takes real root.
  */
 #ifndef ORD_DISK_DISK_H
 #define ORD_DISK_DISK_H
@@ -44,9 +51,12 @@
 #include "harness/disk/page.h"
 
 enum ord_disk_model { ORD_DISK_EXT4, ORD_DISK_POSIX };
+enum ord_disk_backend { ORD_DISK_BY_FUSE, ORD_DISK_BY_EXT4 };
 
 struct ord_disk {
     char dir[ORD_PATH_MAX]; /* over which it lies */
+    enum ord_disk_backend backend;
+    int loop_fd; /* BY_EXT4; all that follows is BY_FUSE */
     enum ord_disk_model model;
     struct ord_disk_page *page; /* owned; mapped, shared */
     int below_fd;               /* the directory beneath */
@@ -57,7 +67,8 @@ struct ord_disk {
 };
 
 #define ORD_DISK_NONE                                                          \
-    ((struct ord_disk){.below_fd = -1,                                         \
+    ((struct ord_disk){.loop_fd = -1,                                          \
+                       .below_fd = -1,                                         \
                        .trash_fd = -1,                                         \
                        .fuse_fd = -1,                                          \
                        .daemon_fd = -1,                                        \
@@ -65,11 +76,18 @@ struct ord_disk {
 
 /* Can this process mount such a disk?  ORD_EDENIED says why not. */
 int ord_disk_probe(struct ord_err *err);
+int ord_disk_probe_ext4(struct ord_err *err);
 
 /* Mounts over dir, which exists, in this mount namespace.  Nobody may look
  * into it before a daemon serves it.  ORD_EDENIED, ORD_EIO. */
 int ord_disk_open(struct ord_disk *disk, const char *dir,
                   enum ord_disk_model model, struct ord_err *err);
+/* BY_EXT4: the same, without a daemon.  The image stays, as dir.ext4. */
+int ord_disk_open_ext4(struct ord_disk *disk, const char *dir,
+                       struct ord_err *err);
+/* Not in this mount namespace: a real file system lives for as long as any
+ * namespace has it mounted, and could not be cut.  BY_FUSE: nothing to do. */
+int ord_disk_hide(const struct ord_disk *disk, struct ord_err *err);
 /* Unmounts, and removes what it kept beside dir. */
 void ord_disk_close(struct ord_disk *disk);
 
@@ -107,7 +125,9 @@ struct ord_disk_loss {
 };
 
 /* The power goes: every process that uses the disk must be dead.  Takes
- * milliseconds per thousand changes.  ORD_EDIED: the daemon is gone. */
+ * milliseconds per thousand changes.  ORD_EDIED: the daemon is gone.
+ * BY_EXT4: of the cut nothing may be asked for; the loss is what differs, its
+ * writes are pages of 4 KiB; takes about 2 ms per MiB of data. */
 int ord_disk_power_cut(struct ord_disk *disk, const struct ord_disk_cut *cut,
                        struct ord_disk_loss *loss, struct ord_err *err);
 /* All that was written so far is durable, as if it had been long ago. */

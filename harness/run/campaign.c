@@ -11,6 +11,7 @@
 #include "harness/base/rng.h"
 #include "harness/run/cell_read.h"
 #include "harness/run/swarm.h"
+#include "harness/run/watch.h"
 #include "harness/run/yaml.h"
 #include "nemesis/disk.h"
 #include "nemesis/draw.h"
@@ -486,6 +487,12 @@ int ord_cell_faults(const struct ord_cell *cell, struct ord_arena *arena,
 
     if (rc == ORD_OK)
         rc = ord_disk_wish(cell->entries, cell->entry_count, &wish, &bad, err);
+    if (rc == ORD_OK && wish.backend == ORD_DISK_BY_EXT4 &&
+        ord_watch_is_needed(cell) && cell->target->logs != NULL)
+        return ord_fail(err, ORD_EUSAGE,
+                        "%s: disk: backend ext4: `on: log` keeps the target's "
+                        "logs open, and that disk could not be cut; take fuse",
+                        cell->path);
     if (rc != ORD_OK && bad < cell->entry_count)
         return ord_wrap(err, "%s:%u", cell->path, cell->entries[bad].line);
     return rc == ORD_OK ? check_commands(cell, err) : rc;

@@ -306,6 +306,7 @@ static int open_cluster(struct conductor *c, struct ord_err *err)
                            err);
     config.has_disks = rc == ORD_OK && wish.has_disks;
     config.disk_model = rc == ORD_OK ? wish.model : ORD_DISK_EXT4;
+    config.disk_backend = rc == ORD_OK ? wish.backend : ORD_DISK_BY_FUSE;
     if (rc == ORD_OK)
         rc = ord_path_join(packets, c->config->dir, ORD_PACKETS_FILE, err);
     if (c->cell->is_captured)

@@ -108,22 +108,43 @@ bool bench_grows(struct bench *bench, uint32_t node, const char *name,
     return false;
 }
 
+static void try_on(struct trial_config *config, int (*body)(struct trial *))
+{
+    int result = trial_run(config, body);
+
+    if (result == -1)
+        cr_skip_test("namespaces are refused here: see above");
+    cr_assert_eq(result, 0);
+}
+
 void bench_try(int (*body)(struct trial *), uint32_t node_count, bool has_disks)
 {
     struct trial_config config = {.cluster = {.node_count = node_count,
                                               .seed = 5,
                                               .has_disks = has_disks}};
     struct ord_err err;
-    int result;
 
     if (has_disks && ord_disk_probe(&err) != ORD_OK) {
         (void)fprintf(stderr, "skipped: %s\n", err.text);
         cr_skip_test("no FUSE here: see above");
     }
-    result = trial_run(&config, body);
-    if (result == -1)
-        cr_skip_test("namespaces are refused here: see above");
-    cr_assert_eq(result, 0);
+    try_on(&config, body);
+}
+
+void bench_try_ext4(int (*body)(struct trial *), uint32_t node_count)
+{
+    struct trial_config config = {
+        .cluster = {.node_count = node_count,
+                    .seed = 5,
+                    .has_disks = true,
+                    .disk_backend = ORD_DISK_BY_EXT4}};
+    struct ord_err err;
+
+    if (ord_disk_probe_ext4(&err) != ORD_OK) {
+        (void)fprintf(stderr, "skipped: %s\n", err.text);
+        cr_skip_test("no ext4 on a loop device here: see above");
+    }
+    try_on(&config, body);
 }
 
 /* Waits until the node's log holds the text. */

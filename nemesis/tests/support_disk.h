@@ -39,5 +39,7 @@ bool bench_logs(struct bench *bench, uint32_t node, const char *text);
  * refuses. */
 void bench_try(int (*body)(struct trial *), uint32_t node_count,
                bool has_disks);
+/* The same on real ext4, which takes root. */
+void bench_try_ext4(int (*body)(struct trial *), uint32_t node_count);
 
 #endif

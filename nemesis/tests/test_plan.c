@@ -47,6 +47,7 @@ static const char *const every_kind[] = {
     "process kind=throttle share=20% period=50ms every=500-900 for=100-300",
     "process kind=limit descriptors=20 memory=64MiB at=10 for=200",
     "disk who=one every=500-900 for=100 keep=30% torn=byte",
+    "disk backend=ext4 who=all every=500-900 for=100",
     "disk kind=eio op=write,fsync probability=5% every=500-900 for=100",
     "disk kind=full room=64KiB at=100 for=300",
     "disk kind=lying-fsync at=100 for=300",
