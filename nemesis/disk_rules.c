@@ -63,6 +63,12 @@ static int rule_inject(struct ord_nemesis_env *env,
             return ord_wrap(err, "n%u", node);
         if (ord_disk_rule_set(under, fault->id, &rule, err) != ORD_OK)
             return ord_wrap(err, "n%u", node);
+        /* And once more what was read meanwhile; reads that fail do not keep
+         * us waiting. */
+        if ((rule.ops & 1U << ORD_DISK_READ) != 0 &&
+            rule.deed == ORD_DISK_EIO &&
+            ord_disk_drop_caches(under, err) != ORD_OK)
+            return ord_wrap(err, "n%u", node);
         *ruled |= ord_one_node(node);
     }
     return ORD_OK;

@@ -19,10 +19,8 @@ static bool is_counted(const struct ord_fault_result *fault)
 
 static struct span span_of(const struct ord_fault_result *fault)
 {
-    struct span span = {fault->injected_ns, fault->end_ns};
+    struct span span = {fault->begin_ns, fault->end_ns};
 
-    if (fault->injected_ns < fault->begin_ns)
-        span.begin_ns = fault->begin_ns;
     if (fault->end_ns < 0)
         span.end_ns = INT64_MAX;
     return span;

@@ -2,8 +2,10 @@
  *
  * A fault that nobody met has tested nothing.  An operation of the main phase
  * counts as having met a fault if any moment between its invocation and its
- * completion lies between the fault's injection and its end; one that was never
- * answered goes on for ever.  Only faults that took hold count.
+ * completion lies between the fault's beginning and its end; one that was never
+ * answered goes on for ever.  A fault begins with the decision: what it does
+ * (nodes that are killed one after the other) is felt before all of it is done.
+ * Only faults that took hold count.
  */
 #ifndef ORD_REPORT_EXPOSURE_H
 #define ORD_REPORT_EXPOSURE_H
