@@ -20,7 +20,7 @@
 enum { PASSES_MAX = 8, LIMITS_FILE_SIZE = 4096, STATUS_SIZE = 4096 };
 
 static const struct {
-    int resource;
+    unsigned resource;
     const char *label; /* in /proc/PID/limits */
 } rows[ORD_LIMITS] = {
     [ORD_LIMIT_DESCRIPTORS] = {RLIMIT_NOFILE, "Max open files"},
@@ -154,7 +154,7 @@ static bool read_id(const char *status, const char *word, unsigned *out)
 /* prlimit, also where root lacks CAP_SYS_RESOURCE (in many containers) and the
  * program has become somebody else: our *real* ids become its for a moment,
  * which is all that the kernel asks for. */
-static bool limit_of(pid_t pid, int resource, const struct rlimit *set,
+static bool limit_of(pid_t pid, unsigned resource, const struct rlimit *set,
                      struct rlimit *get)
 {
     char status[STATUS_SIZE];

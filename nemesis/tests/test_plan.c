@@ -36,8 +36,8 @@ static const char *const every_kind[] = {
     "packet delay=5ms jitter=3ms loss=2% burst=4 at=100 for=900",
     "packet clog=yes reset=all bytes=64KiB from=leader to=random at=7",
     "packet corrupt=1% corrupt-undetected=1% who=rolling at=5 for=900",
-    "packet rate=1Mbit clog=yes reset=1% swizzle=mixed links=all "
-    "every=500-900 for=900",
+    ("packet rate=1Mbit clog=yes reset=1% swizzle=mixed links=all "
+     "every=500-900 for=900"),
     "kill who=minority every=500-900 for=100-300",
     "kill who=rolling every=500 for=1200",
     "pause who=leader on=ops:500 for=800",
