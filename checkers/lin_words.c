@@ -219,27 +219,39 @@ static bool counts(const struct ord_lin *lin, uint32_t i, enum ord_f f)
     return lin->type[i] != ORD_OP_FAIL && lin->f[i] == f;
 }
 
-/* Who still held it at `end`: the last to have acquired it whose process had
- * not begun to release it since; else the last but `call`. */
+/* Did i's process begin to release it after i and by the end of call? */
+static bool is_released(const struct ord_lin_words *w, uint32_t i,
+                        uint32_t call)
+{
+    const struct ord_lin *lin = w->lin;
+
+    for (uint32_t j = i + 1; j < lin->count && lin->begin[j] <= lin->end[call];
+         j++)
+        if (counts(lin, j, ORD_F_RELEASE) &&
+            op_of(w, j)->process == op_of(w, i)->process)
+            return true;
+    return false;
+}
+
+enum { HOLDERS_MAX = 64 };
+
+/* Who still held it at the end of call: the last to have acquired it whose
+ * process had not begun to release it since; else the last but `call`.  Of the
+ * last HOLDERS_MAX to begin, so that a long history costs no square. */
 static uint32_t holder(const struct ord_lin_words *w, uint32_t call)
 {
     const struct ord_lin *lin = w->lin;
-    uint32_t found = NONE, last = NONE;
+    uint32_t found = NONE, last = NONE, seen = 0;
 
-    for (uint32_t i = 0; i < lin->count; i++) {
-        bool is_held = true;
-
+    for (uint32_t i = lin->count; i-- > 0 && seen < HOLDERS_MAX;) {
         if (i == call || !counts(lin, i, ORD_F_ACQUIRE) ||
             lin->end[i] > lin->end[call])
             continue;
+        seen++;
         if (last == NONE || lin->end[i] > lin->end[last])
             last = i;
-        for (uint32_t j = i + 1;
-             j < lin->count && lin->begin[j] <= lin->end[call]; j++)
-            is_held =
-                is_held && !(counts(lin, j, ORD_F_RELEASE) &&
-                             op_of(w, j)->process == op_of(w, i)->process);
-        if (is_held && (found == NONE || lin->end[i] > lin->end[found]))
+        if ((found == NONE || lin->end[i] > lin->end[found]) &&
+            !is_released(w, i, call))
             found = i;
     }
     return found != NONE ? found : last;
