@@ -93,6 +93,27 @@ function(ord_program name)
   endif()
 endfunction()
 
+# The client program NAME-client of somebody else's database: client.c, and
+# SOURCES as a library for its tests.  It stands on LIBRARY, a target; where that
+# is not there it is left out.  Its tests may play the server (targets/client).
+function(ord_client name)
+  cmake_parse_arguments(arg "" "LIBRARY" "SOURCES" ${ARGN})
+  if(NOT TARGET ${arg_LIBRARY})
+    message(STATUS "${name}-client is left out: no ${arg_LIBRARY}, with headers")
+    return()
+  endif()
+  add_library(${name}_client STATIC ${arg_SOURCES})
+  target_link_libraries(${name}_client PUBLIC ord_client ${arg_LIBRARY})
+  ord_program(${name}-client SOURCES client.c DEPS ${name}_client
+    DESTINATION ${CMAKE_INSTALL_BINDIR})
+  ord_tests(${name}_client DEPS ${name}_client)
+  get_property(tests DIRECTORY PROPERTY TESTS)
+  foreach(test ${tests})
+    target_sources(${test} PRIVATE
+      ${PROJECT_SOURCE_DIR}/targets/client/tests/support_server.c)
+  endforeach()
+endfunction()
+
 # Copies FILES to <build>/share/ordeal/targets/NAME and installs them there:
 # bin/ordeal finds ../share/ordeal/targets from its own path.
 function(ord_target_files name)

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "harness/base/buf.h"
@@ -126,6 +127,43 @@ struct ord_bytes ord_client_bytes(const struct ord_client_value *value,
         (void)snprintf(digits, ORD_CLIENT_DIGITS_SIZE, "%lld",
                        (long long)value->as.number);
     return ord_bytes_of(digits);
+}
+
+struct ord_client_value ord_client_copied(const struct ord_client_done *done,
+                                          struct ord_bytes text)
+{
+    text.at = ord_arena_copy(done->arena, text);
+    if (text.at == NULL)
+        text.size = 0;
+    return ord_client_scalar(text);
+}
+
+bool ord_client_equal(const struct ord_client_value *a,
+                      const struct ord_client_value *b)
+{
+    char digits[2][ORD_CLIENT_DIGITS_SIZE];
+    struct ord_bytes x = ord_client_bytes(a, digits[0]);
+    struct ord_bytes y = ord_client_bytes(b, digits[1]);
+
+    return (a->kind == ORD_CLIENT_NIL) == (b->kind == ORD_CLIENT_NIL) &&
+           x.size == y.size && (x.size == 0 || memcmp(x.at, y.at, x.size) == 0);
+}
+
+enum ord_client_type ord_client_eased(uint8_t type, bool changes)
+{
+    return !changes && type == ORD_CLIENT_INFO ? ORD_CLIENT_FAIL
+                                               : (enum ord_client_type)type;
+}
+
+int ord_client_address(const char *text, int preset,
+                       char ip[ORD_CLIENT_IP_SIZE])
+{
+    const char *colon = strchr(text, ':');
+
+    (void)snprintf(ip, ORD_CLIENT_IP_SIZE, "%.*s",
+                   colon != NULL ? (int)(colon - text) : (int)strlen(text),
+                   text);
+    return colon != NULL ? (int)strtol(colon + 1, NULL, 10) : preset;
 }
 
 /* ---- lines -------------------------------------------------------------- */

@@ -183,6 +183,10 @@ void ord_client_conclude(struct ord_client_done *done,
                          enum ord_client_type type, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* What an end concludes, eased: of a call that changed nothing either way INFO
+ * may be told as FAIL.  type is a row of a client's own table. */
+enum ord_client_type ord_client_eased(uint8_t type, bool changes);
+
 /* Blocks for that long, at most a minute.  A client whose database refuses at
  * once pauses before it says so, or it would fill the history with refusals. */
 void ord_client_pause(int64_t ms);
@@ -192,6 +196,19 @@ struct ord_client_value ord_client_int(int64_t number);
 struct ord_client_value ord_client_text(struct ord_bytes text);
 /* An INT where the text is a number as ord_buf_int() writes it, else TEXT. */
 struct ord_client_value ord_client_scalar(struct ord_bytes text);
+
+/* As ord_client_scalar(), of a copy that lives until the answer is written; an
+ * empty TEXT without memory. */
+struct ord_client_value ord_client_copied(const struct ord_client_done *done,
+                                          struct ord_bytes text);
+/* Both NIL, or the same bytes. */
+bool ord_client_equal(const struct ord_client_value *a,
+                      const struct ord_client_value *b);
+/* "IP", or "IP:PORT" as tests have it; returns the port, preset if none is
+ * said. */
+enum { ORD_CLIENT_IP_SIZE = 64 };
+int ord_client_address(const char *text, int preset,
+                       char ip[ORD_CLIENT_IP_SIZE]);
 
 enum { ORD_CLIENT_DIGITS_SIZE = 24 };
 /* The bytes of a NIL (none), INT or TEXT; digits is used for an INT. */

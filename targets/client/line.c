@@ -425,24 +425,10 @@ static void write_scalar(const struct ord_client_value *value,
         ord_buf_text(out, "null");
 }
 
-static void write_flat(const struct ord_client_value *value,
-                       struct ord_buf *out)
-{
-    if (value->kind != ORD_CLIENT_LIST) {
-        write_scalar(value, out);
-        return;
-    }
-    ord_buf_char(out, '[');
-    for (uint32_t i = 0; i < value->count; i++) {
-        if (i > 0)
-            ord_buf_char(out, ',');
-        write_scalar(&value->as.items[i], out);
-    }
-    ord_buf_char(out, ']');
-}
-
-/* Lists of lists (a bank's [account, balance] pairs), and no deeper. */
-static void write_value(const struct ord_client_value *value,
+/* A list of whatever write_one writes; else the scalar that it is. */
+static void write_items(const struct ord_client_value *value,
+                        void (*write_one)(const struct ord_client_value *,
+                                          struct ord_buf *),
                         struct ord_buf *out)
 {
     if (value->kind != ORD_CLIENT_LIST) {
@@ -453,9 +439,22 @@ static void write_value(const struct ord_client_value *value,
     for (uint32_t i = 0; i < value->count; i++) {
         if (i > 0)
             ord_buf_char(out, ',');
-        write_flat(&value->as.items[i], out);
+        write_one(&value->as.items[i], out);
     }
     ord_buf_char(out, ']');
+}
+
+static void write_flat(const struct ord_client_value *value,
+                       struct ord_buf *out)
+{
+    write_items(value, write_scalar, out);
+}
+
+/* Lists of lists (a bank's [account, balance] pairs), and no deeper. */
+static void write_value(const struct ord_client_value *value,
+                        struct ord_buf *out)
+{
+    write_items(value, write_flat, out);
 }
 
 static void write_number(const char *name, int64_t number, struct ord_buf *out)

@@ -15,14 +15,6 @@ static const uint8_t conclusion[] = {
 };
 _Static_assert(sizeof conclusion == ETCD_ENDS, "every end has its conclusion");
 
-/* Only what changes nothing may be eased to FAIL. */
-static enum ord_client_type conclude(enum etcd_end end, bool changes)
-{
-    if (!changes && conclusion[end] == ORD_CLIENT_INFO)
-        return ORD_CLIENT_FAIL;
-    return (enum ord_client_type)conclusion[end];
-}
-
 /* Posts conn->plain.  False: it is over, and concluded. */
 static bool post(struct etcd_task *task, const char *path, bool changes,
                  struct etcd_reply *reply)
@@ -47,8 +39,8 @@ static bool post(struct etcd_task *task, const char *path, bool changes,
         task->done->type = ORD_CLIENT_OK;
         return true;
     }
-    ord_client_conclude(task->done, conclude(end, changes), "%s",
-                        left_ms > 0 ? conn->why : "no time was left");
+    ord_client_conclude(task->done, ord_client_eased(conclusion[end], changes),
+                        "%s", left_ms > 0 ? conn->why : "no time was left");
     return false;
 }
 

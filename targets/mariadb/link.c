@@ -3,7 +3,6 @@
 #include <errmsg.h>
 #include <mysqld_error.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 static const uint8_t conclusion[] = {
     [MY_END_DONE] = ORD_CLIENT_OK,
@@ -31,20 +30,13 @@ static const struct {
 
 enum ord_client_type my_conclusion(enum my_end end, bool changes)
 {
-    if (!changes && conclusion[end] == ORD_CLIENT_INFO)
-        return ORD_CLIENT_FAIL;
-    return (enum ord_client_type)conclusion[end];
+    return ord_client_eased(conclusion[end], changes);
 }
 
 void my_link_init(struct my_link *link, const char *ip, const char *setup)
 {
-    const char *colon = strchr(ip, ':');
-
-    *link = (struct my_link){.port = MY_PORT, .setup = setup};
-    (void)snprintf(link->ip, sizeof link->ip, "%.*s",
-                   (int)(colon != NULL ? colon - ip : (int)strlen(ip)), ip);
-    if (colon != NULL) /* tests */
-        link->port = (int)strtol(colon + 1, NULL, 10);
+    *link = (struct my_link){.setup = setup};
+    link->port = ord_client_address(ip, MY_PORT, link->ip);
 }
 
 void my_link_close(struct my_link *link)

@@ -18,7 +18,7 @@ enum my_end {
 };
 
 struct my_link {
-    char ip[64];
+    char ip[ORD_CLIENT_IP_SIZE];
     int port;
     MYSQL *mysql;          /* NULL: not connected */
     const char *setup;     /* said on each new connection; NULL: nothing */

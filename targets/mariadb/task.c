@@ -190,6 +190,20 @@ static void do_add(struct my_task *task)
                  key_of(task), number_of(&task->op->value));
 }
 
+/* Lets go of the rows, which are items now (NULL: there was no memory). */
+static void answer_rows(struct my_task *task, MYSQL_RES *rows,
+                        struct ord_client_value *items, uint32_t count)
+{
+    mysql_free_result(rows);
+    if (items == NULL) {
+        refuse(task, "no memory");
+        return;
+    }
+    task->done->has_value = true;
+    task->done->value = (struct ord_client_value){
+        .kind = ORD_CLIENT_LIST, .count = count, .as = {.items = items}};
+}
+
 static void do_read_set(struct my_task *task)
 {
     MYSQL_RES *rows = rows_of(
@@ -204,14 +218,7 @@ static void do_read_set(struct my_task *task)
                              (size_t)mysql_num_rows(rows) + 1, sizeof *items);
     while (items != NULL && (row = mysql_fetch_row(rows)) != NULL)
         items[count++] = cell_of(row[0]);
-    mysql_free_result(rows);
-    if (items == NULL) {
-        refuse(task, "no memory");
-        return;
-    }
-    task->done->has_value = true;
-    task->done->value = (struct ord_client_value){
-        .kind = ORD_CLIENT_LIST, .count = count, .as = {.items = items}};
+    answer_rows(task, rows, items, count);
 }
 
 /* ---- the bank
@@ -240,14 +247,7 @@ static void do_read_bank(struct my_task *task)
         items[count++] = (struct ord_client_value){
             .kind = ORD_CLIENT_LIST, .count = 2, .as = {.items = pair}};
     }
-    mysql_free_result(rows);
-    if (items == NULL) {
-        refuse(task, "no memory");
-        return;
-    }
-    task->done->has_value = true;
-    task->done->value = (struct ord_client_value){
-        .kind = ORD_CLIENT_LIST, .count = count, .as = {.items = items}};
+    answer_rows(task, rows, items, count);
 }
 
 /* Undoes what was begun; an open transaction that nobody commits is undone by

@@ -13,9 +13,7 @@ _Static_assert(sizeof conclusion == NATS_ENDS, "every end has its conclusion");
 
 enum ord_client_type nats_conclusion(enum nats_end end, bool changes)
 {
-    if (!changes && conclusion[end] == ORD_CLIENT_INFO)
-        return ORD_CLIENT_FAIL;
-    return (enum ord_client_type)conclusion[end];
+    return ord_client_eased(conclusion[end], changes);
 }
 
 void nats_link_init(struct nats_link *link, const char *ip)

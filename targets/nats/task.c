@@ -122,15 +122,12 @@ static bool publish(struct nats_task *task, const char *subject,
     return true;
 }
 
-static struct ord_client_value copied(struct nats_task *task, const char *at,
-                                      int size)
+static struct ord_client_value data_of(const struct nats_task *task,
+                                       natsMsg *msg)
 {
-    struct ord_bytes text = {at, (size_t)size};
-
-    text.at = ord_arena_copy(task->done->arena, text);
-    if (text.at == NULL)
-        text.size = 0;
-    return ord_client_scalar(text);
+    return ord_client_copied(
+        task->done, (struct ord_bytes){natsMsg_GetData(msg),
+                                       (size_t)natsMsg_GetDataLength(msg)});
 }
 
 /* ---- registers: a key-value bucket -----------------------------------------
@@ -154,7 +151,9 @@ static bool get(struct nats_task *task, struct ord_client_value *value,
         return true;
     }
     if (status == NATS_OK) {
-        *value = copied(task, kvEntry_Value(entry), kvEntry_ValueLen(entry));
+        *value = ord_client_copied(
+            task->done, (struct ord_bytes){kvEntry_Value(entry),
+                                           (size_t)kvEntry_ValueLen(entry)});
         *revision = kvEntry_Revision(entry);
         task->done->position = (int64_t)*revision;
     }
@@ -187,17 +186,6 @@ static void do_write(struct nats_task *task)
     (void)put(task, &task->op->value, &options);
 }
 
-static bool is_equal(const struct ord_client_value *a,
-                     const struct ord_client_value *b)
-{
-    char digits[2][ORD_CLIENT_DIGITS_SIZE];
-    struct ord_bytes x = ord_client_bytes(a, digits[0]);
-    struct ord_bytes y = ord_client_bytes(b, digits[1]);
-
-    return (a->kind == ORD_CLIENT_NIL) == (b->kind == ORD_CLIENT_NIL) &&
-           x.size == y.size && (x.size == 0 || memcmp(x.at, y.at, x.size) == 0);
-}
-
 /* Reads, and writes if the revision is still the same. */
 static void do_cas(struct nats_task *task)
 {
@@ -209,7 +197,7 @@ static void do_cas(struct nats_task *task)
     if (!get(task, &now, &revision))
         return;
     task->done->received_ns = 0;
-    if (!is_equal(&now, &pair[0])) {
+    if (!ord_client_equal(&now, &pair[0])) {
         ord_client_conclude(task->done, ORD_CLIENT_FAIL, "compared unequal");
         return;
     }
@@ -290,8 +278,7 @@ static bool take(struct nats_task *task, natsMsg *msg, struct items *items)
         items->at = more;
         items->room = room;
     }
-    items->at[items->count++] =
-        copied(task, natsMsg_GetData(msg), natsMsg_GetDataLength(msg));
+    items->at[items->count++] = data_of(task, msg);
     return true;
 }
 
@@ -397,8 +384,7 @@ static void do_dequeue(struct nats_task *task)
     if (!is_done(task, status, code, false) || list.Count == 0)
         return;
     task->done->has_value = true;
-    task->done->value = copied(task, natsMsg_GetData(list.Msgs[0]),
-                               natsMsg_GetDataLength(list.Msgs[0]));
+    task->done->value = data_of(task, list.Msgs[0]);
     /* If this is not heard it comes a second time, and is then told twice. */
     (void)natsMsg_AckSync(list.Msgs[0], NULL, &code);
     natsMsgList_Destroy(&list);

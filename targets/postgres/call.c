@@ -30,15 +30,8 @@ static const char *const undone[] = {
 
 void pg_conn_init(struct pg_conn *conn, const char *ip, const char *isolation)
 {
-    const char *colon = strchr(ip, ':');
-    int size = (int)(colon != NULL ? (size_t)(colon - ip) : strlen(ip));
-
-    *conn = (struct pg_conn){
-        .port = colon != NULL ? (int)strtol(colon + 1, NULL, 10) : PG_PORT,
-        .isolation = isolation,
-        .timeline = -1,
-    };
-    (void)snprintf(conn->ip, sizeof conn->ip, "%.*s", size, ip);
+    *conn = (struct pg_conn){.isolation = isolation, .timeline = -1};
+    conn->port = ord_client_address(ip, PG_PORT, conn->ip);
 }
 
 void pg_conn_close(struct pg_conn *conn)

@@ -14,7 +14,7 @@
 
 #include "targets/client/client.h"
 
-enum { PG_PORT = 5432, PG_IP_SIZE = 64, PG_WHY_SIZE = 140 };
+enum { PG_PORT = 5432, PG_WHY_SIZE = 140 };
 
 enum pg_end {
     PG_DONE,      /* it was done and answered */
@@ -28,7 +28,7 @@ enum pg_end {
 
 struct pg_conn {
     PGconn *pg; /* NULL: not connected */
-    char ip[PG_IP_SIZE];
+    char ip[ORD_CLIENT_IP_SIZE];
     int port;
     const char *isolation; /* of every transaction at a primary; NULL: preset */
     bool is_standby;       /* as it said when last asked */

@@ -26,7 +26,7 @@ static void open_peers(struct peers *peers, const char *list)
     peers->count = 0;
     while (*list != '\0' && peers->count < PEERS_MAX) {
         size_t size = strcspn(list, ",");
-        char ip[PG_IP_SIZE];
+        char ip[ORD_CLIENT_IP_SIZE];
 
         (void)snprintf(ip, sizeof ip, "%.*s", (int)size, list);
         pg_conn_init(&peers->conns[peers->count++], ip, NULL);
@@ -45,7 +45,7 @@ static void open_where(const char *where, struct pg_conn *self,
                        struct peers *peers)
 {
     const char *slash = strchr(where, '/');
-    char ip[PG_IP_SIZE];
+    char ip[ORD_CLIENT_IP_SIZE];
 
     (void)snprintf(ip, sizeof ip, "%.*s", (int)strcspn(where, "/"), where);
     pg_conn_init(self, ip, NULL);

@@ -2,7 +2,7 @@
 
 #include <amqp_tcp_socket.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <sys/time.h>
 
 #include "harness/base/clock.h"
 
@@ -19,20 +19,13 @@ _Static_assert(sizeof conclusion == RABBIT_ENDS,
 
 enum ord_client_type rabbit_conclusion(enum rabbit_end end, bool changes)
 {
-    if (!changes && conclusion[end] == ORD_CLIENT_INFO)
-        return ORD_CLIENT_FAIL;
-    return (enum ord_client_type)conclusion[end];
+    return ord_client_eased(conclusion[end], changes);
 }
 
 void rabbit_link_init(struct rabbit_link *link, const char *ip)
 {
-    const char *colon = strchr(ip, ':');
-
-    *link = (struct rabbit_link){.port = RABBIT_PORT};
-    (void)snprintf(link->ip, sizeof link->ip, "%.*s",
-                   (int)(colon != NULL ? colon - ip : (int)strlen(ip)), ip);
-    if (colon != NULL) /* tests */
-        link->port = (int)strtol(colon + 1, NULL, 10);
+    *link = (struct rabbit_link){0};
+    link->port = ord_client_address(ip, RABBIT_PORT, link->ip);
 }
 
 void rabbit_link_close(struct rabbit_link *link)

@@ -21,7 +21,7 @@ enum rabbit_end {
 };
 
 struct rabbit_link {
-    char ip[64];
+    char ip[ORD_CLIENT_IP_SIZE];
     int port;
     amqp_connection_state_t state; /* NULL: not connected */
     char why[RABBIT_WHY_SIZE];     /* of what was not done */

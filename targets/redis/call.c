@@ -20,13 +20,8 @@ static const char *const refusals[] = {
 
 void redis_conn_init(struct redis_conn *conn, const char *ip, int port)
 {
-    const char *colon = strchr(ip, ':');
-
-    *conn = (struct redis_conn){.port = port};
-    (void)snprintf(conn->ip, sizeof conn->ip, "%.*s",
-                   (int)(colon != NULL ? colon - ip : (int)strlen(ip)), ip);
-    if (colon != NULL) /* tests */
-        conn->port = (int)strtol(colon + 1, NULL, 10);
+    *conn = (struct redis_conn){0};
+    conn->port = ord_client_address(ip, port, conn->ip);
 }
 
 void redis_conn_close(struct redis_conn *conn)

@@ -29,7 +29,7 @@ enum redis_end {
 
 struct redis_conn {
     redisContext *context; /* NULL: not connected */
-    char ip[64];
+    char ip[ORD_CLIENT_IP_SIZE];
     int port;
     int64_t sent_ns; /* of the last call: just before its bytes left */
     int64_t received_ns;

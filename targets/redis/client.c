@@ -151,9 +151,8 @@ static void redis_invoke(void *state, const struct ord_client_op *op,
         return;
     }
     redis_route_doubt(&client->route);
-    ord_client_conclude(
-        done, is_read ? ORD_CLIENT_FAIL : (enum ord_client_type)conclusion[end],
-        "%s", client->conns[node].why);
+    ord_client_conclude(done, ord_client_eased(conclusion[end], !is_read), "%s",
+                        client->conns[node].why);
     if (end != REDIS_LOST)
         ord_client_pause(REFUSED_PAUSE_MS);
 }

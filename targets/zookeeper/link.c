@@ -17,9 +17,7 @@ _Static_assert(sizeof conclusion == ZK_ENDS, "every end has its conclusion");
 
 enum ord_client_type zk_conclusion(enum zk_end end, bool changes)
 {
-    if (!changes && conclusion[end] == ORD_CLIENT_INFO)
-        return ORD_CLIENT_FAIL;
-    return (enum ord_client_type)conclusion[end];
+    return ord_client_eased(conclusion[end], changes);
 }
 
 void zk_link_init(struct zk_link *link, const char *ip)

@@ -66,15 +66,12 @@ static int create_below(struct zk_task *task, const char *name,
                : code;
 }
 
-static struct ord_client_value copied(struct zk_task *task, const char *at,
-                                      size_t size)
+/* What a node holds; it is told as -1 bytes where it holds nothing. */
+static struct ord_client_value value_of(const struct zk_task *task,
+                                        const char *text, int size)
 {
-    struct ord_bytes text = {at, size};
-
-    text.at = ord_arena_copy(task->done->arena, text);
-    if (text.at == NULL)
-        text.size = 0;
-    return ord_client_scalar(text);
+    return ord_client_copied(
+        task->done, (struct ord_bytes){text, size > 0 ? (size_t)size : 0});
 }
 
 /* ---- sync -----------------------------------------------------------------
@@ -142,7 +139,7 @@ static bool get(struct zk_task *task, struct ord_client_value *value,
     }
     if (!is_done(task, code, false))
         return false;
-    *value = copied(task, text, size > 0 ? (size_t)size : 0);
+    *value = value_of(task, text, size);
     *version = stat.version;
     task->done->position = stat.mzxid;
     return true;
@@ -170,17 +167,6 @@ static void do_write(struct zk_task *task)
     (void)is_done(task, code, true);
 }
 
-static bool is_equal(const struct ord_client_value *a,
-                     const struct ord_client_value *b)
-{
-    char digits[2][ORD_CLIENT_DIGITS_SIZE];
-    struct ord_bytes x = ord_client_bytes(a, digits[0]);
-    struct ord_bytes y = ord_client_bytes(b, digits[1]);
-
-    return (a->kind == ORD_CLIENT_NIL) == (b->kind == ORD_CLIENT_NIL) &&
-           x.size == y.size && (x.size == 0 || memcmp(x.at, y.at, x.size) == 0);
-}
-
 /* Reads, and writes if the version is still the same. */
 static void do_cas(struct zk_task *task)
 {
@@ -192,7 +178,7 @@ static void do_cas(struct zk_task *task)
 
     if (!get(task, &now, &version))
         return;
-    if (!is_equal(&now, &pair[0])) {
+    if (!ord_client_equal(&now, &pair[0])) {
         refuse(task, "compared unequal");
         return;
     }
@@ -236,7 +222,7 @@ static void do_read_set(struct zk_task *task)
     items = ord_arena_zalloc(task->done->arena, (size_t)names.count + 1,
                              sizeof *items);
     for (int32_t i = 0; items != NULL && i < names.count; i++)
-        items[i] = copied(task, names.data[i], strlen(names.data[i]));
+        items[i] = ord_client_copied(task->done, ord_bytes_of(names.data[i]));
     task->done->type = items != NULL ? ORD_CLIENT_OK : ORD_CLIENT_FAIL;
     task->done->has_value = items != NULL;
     task->done->value =
@@ -299,7 +285,7 @@ static bool take(struct zk_task *task, const char *name)
         return false;
     if (is_done(task, code, true)) {
         task->done->has_value = true;
-        task->done->value = copied(task, text, size > 0 ? (size_t)size : 0);
+        task->done->value = value_of(task, text, size);
     }
     return true;
 }

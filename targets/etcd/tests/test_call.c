@@ -1,15 +1,11 @@
 /* What is concluded from each way that an HTTP call can end; above all, that
  * libcurl never sends one twice. */
 #include <criterion/criterion.h>
-#include <netinet/in.h>
 #include <poll.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "harness/base/clock.h"
+#include "targets/client/tests/support_server.h"
 #include "targets/etcd/call.h"
 
 enum { TIMEOUT_MS = 300, REQUEST_SIZE = 4096 };
@@ -29,15 +25,8 @@ enum way {
     WAY_DOWN, /* not listening */
 };
 
-static struct {
-    pthread_t thread;
-    int listener;
-    int port;
-    _Atomic int way;
-    _Atomic int request_count;
-    _Atomic bool is_over;
-    char request[REQUEST_SIZE]; /* the last one */
-} server;
+static struct server server;
+static char request[REQUEST_SIZE]; /* the last one */
 
 static const char *body_of(enum way way)
 {
@@ -77,44 +66,23 @@ static void answer(int fd, enum way way)
                          "Content-Length: %zu\r\n\r\n%s",
                    status[way] != 0 ? status[way] : 200,
                    strlen(body) + (way == WAY_HALF ? 10 : 0), body);
-    (void)send(fd, text, strlen(text), MSG_NOSIGNAL);
+    server_say(fd, text, strlen(text));
 }
 
 /* A request ends with the last brace of its body. */
-static bool read_request(int fd)
+static bool is_request(const char *text, size_t size)
 {
-    size_t size = 0;
-
-    while (size < REQUEST_SIZE - 1) {
-        struct pollfd ready = {.fd = fd, .events = POLLIN};
-        ssize_t got;
-
-        if (server.is_over)
-            return false;
-        if (poll(&ready, 1, 10) <= 0)
-            continue;
-        got = recv(fd, server.request + size, REQUEST_SIZE - 1 - size, 0);
-        if (got <= 0)
-            return false;
-        size += (size_t)got;
-        server.request[size] = '\0';
-        if (strstr(server.request, "\r\n\r\n") != NULL &&
-            server.request[size - 1] == '}')
-            return true;
-    }
-    return false;
+    return strstr(text, "\r\n\r\n") != NULL && text[size - 1] == '}';
 }
 
 static void serve(int fd)
 {
-    const struct linger now = {.l_onoff = 1, .l_linger = 0};
-
-    while (read_request(fd)) {
+    while (server_read_text(&server, fd, request, sizeof request, is_request)) {
         enum way way = (enum way)server.way;
 
         server.request_count++;
         if (way == WAY_RESETS)
-            (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+            server_will_reset(fd);
         if (way == WAY_CLOSES || way == WAY_RESETS)
             return;
         if (way != WAY_SILENT)
@@ -124,50 +92,23 @@ static void serve(int fd)
     }
 }
 
-static void *server_main(void *context)
-{
-    (void)context;
-    while (!server.is_over) {
-        struct pollfd ready = {.fd = server.listener, .events = POLLIN};
-
-        if (poll(&ready, 1, 10) > 0) {
-            int fd = accept4(server.listener, NULL, NULL, SOCK_CLOEXEC);
-
-            serve(fd);
-            (void)close(fd);
-        }
-    }
-    return NULL;
-}
-
 static struct etcd_conn conn;
 static struct ord_arena arena;
 static struct etcd_reply reply;
 
 static void set_up(void)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t size = sizeof address;
     struct ord_err err;
-    char text[64];
 
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    server.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    cr_assert_eq(
-        bind(server.listener, (struct sockaddr *)&address, sizeof address), 0);
-    cr_assert_eq(listen(server.listener, 8), 0);
-    (void)getsockname(server.listener, (struct sockaddr *)&address, &size);
-    cr_assert_eq(pthread_create(&server.thread, NULL, server_main, NULL), 0);
-    (void)snprintf(text, sizeof text, "127.0.0.1:%d", ntohs(address.sin_port));
-    cr_assert_eq(etcd_conn_open(&conn, text, &err), ORD_OK, "%s", err.text);
+    server_start(&server, serve);
+    cr_assert_eq(etcd_conn_open(&conn, server.address, &err), ORD_OK, "%s",
+                 err.text);
     ord_arena_init(&arena, 1 << 20);
 }
 
 static void tear_down(void)
 {
-    server.is_over = true;
-    (void)pthread_join(server.thread, NULL);
-    (void)close(server.listener);
+    server_stop(&server);
     etcd_conn_close(&conn);
     ord_arena_fini(&arena);
 }
@@ -190,9 +131,9 @@ Test(etcd_call, an_answer_is_read)
     int64_t before_ns = ord_now_ns();
 
     cr_assert_eq(call(WAY_ANSWERS), ETCD_DONE, "%s", conn.why);
-    cr_expect_not_null(strstr(server.request, "POST /v3/kv/put HTTP/1.1"));
-    cr_expect_not_null(strstr(server.request,
-                              "\r\n\r\n{\"key\":\"azE=\",\"value\":\"NQ==\"}"));
+    cr_expect_not_null(strstr(request, "POST /v3/kv/put HTTP/1.1"));
+    cr_expect_not_null(
+        strstr(request, "\r\n\r\n{\"key\":\"azE=\",\"value\":\"NQ==\"}"));
     cr_expect_eq(reply.revision, 7);
     cr_expect_eq(reply.term, 3);
     cr_expect_eq(reply.member, UINT64_C(16534512345678901234));

@@ -2,14 +2,8 @@
  * that speaks as little of the protocol as an insert needs. */
 #include <criterion/criterion.h>
 #include <mysqld_error.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdio.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
+#include "targets/client/tests/support_server.h"
 #include "targets/mariadb/link.h"
 
 enum {
@@ -23,34 +17,8 @@ enum {
     WAY_TURNS_AWAY, /* no greeting but an error */
 };
 
-static struct {
-    pthread_t thread;
-    int listener;
-    int port;
-    _Atomic int way; /* 0: ok; an error of the server's, or one of the above */
-    _Atomic int query_count;
-    _Atomic bool is_over;
-} server;
-
-static bool read_all(int fd, unsigned char *to, size_t size)
-{
-    size_t got = 0;
-
-    while (got < size) {
-        struct pollfd ready = {.fd = fd, .events = POLLIN};
-        ssize_t more;
-
-        if (server.is_over)
-            return false;
-        if (poll(&ready, 1, 10) <= 0)
-            continue;
-        more = recv(fd, to + got, size - got, 0);
-        if (more <= 0)
-            return false;
-        got += (size_t)more;
-    }
-    return true;
-}
+/* way: 0, ok; an error of the server's, or one of the above. */
+static struct server server;
 
 /* Its payload; *number is its place in the exchange. */
 static bool read_packet(int fd, unsigned char packet[PACKET_SIZE],
@@ -59,11 +27,11 @@ static bool read_packet(int fd, unsigned char packet[PACKET_SIZE],
     unsigned char head[4];
     size_t size;
 
-    if (!read_all(fd, head, 4))
+    if (!server_read(&server, fd, head, 4))
         return false;
     size = (size_t)head[0] | (size_t)head[1] << 8;
     *number = head[3];
-    return size <= PACKET_SIZE && read_all(fd, packet, size);
+    return size <= PACKET_SIZE && server_read(&server, fd, packet, size);
 }
 
 static void send_packet(int fd, unsigned char number, const void *payload,
@@ -73,7 +41,7 @@ static void send_packet(int fd, unsigned char number, const void *payload,
 
     cr_assert(size <= 255);
     memcpy(packet + 4, payload, size);
-    (void)send(fd, packet, size + 4, MSG_NOSIGNAL);
+    server_say(fd, packet, size + 4);
 }
 
 static void send_error(int fd, unsigned char number, int code)
@@ -129,11 +97,11 @@ static void serve(int fd)
         return;
     send_ok(fd, (unsigned char)(number + 1));
     while (read_packet(fd, packet, &number) && packet[0] == COM_QUERY_BYTE) {
-        server.query_count++;
+        server.request_count++;
         if (server.way == WAY_CLOSES)
             return;
         if (server.way == WAY_NONSENSE)
-            (void)send(fd, "\1\0\0\7\xfe", 5, MSG_NOSIGNAL);
+            server_say(fd, "\1\0\0\7\xfe", 5);
         else if (server.way == 0)
             send_ok(fd, 1);
         else if (server.way != WAY_SILENT)
@@ -141,55 +109,22 @@ static void serve(int fd)
     }
 }
 
-static void *run(void *unused)
-{
-    (void)unused;
-    while (!server.is_over) {
-        struct pollfd ready = {.fd = server.listener, .events = POLLIN};
-        int fd;
-
-        if (poll(&ready, 1, 10) <= 0)
-            continue;
-        fd = accept4(server.listener, NULL, NULL, SOCK_CLOEXEC);
-        if (fd < 0)
-            continue;
-        serve(fd);
-        close(fd);
-    }
-    return NULL;
-}
-
 static void setup(void)
 {
-    struct sockaddr_in at = {.sin_family = AF_INET,
-                             .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t size = sizeof at;
-
-    server.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    cr_assert_eq(bind(server.listener, (struct sockaddr *)&at, size), 0);
-    cr_assert_eq(listen(server.listener, 8), 0);
-    cr_assert_eq(getsockname(server.listener, (struct sockaddr *)&at, &size),
-                 0);
-    server.port = ntohs(at.sin_port);
-    cr_assert_eq(pthread_create(&server.thread, NULL, run, NULL), 0);
+    server_start(&server, serve);
 }
 
 static void teardown(void)
 {
-    server.is_over = true;
-    (void)pthread_join(server.thread, NULL);
-    close(server.listener);
+    server_stop(&server);
 }
 
 TestSuite(mariadb_link, .init = setup, .fini = teardown, .timeout = 60);
 
 static enum my_end insert(struct my_link *link, int way)
 {
-    char ip[32];
-
     server.way = way;
-    (void)snprintf(ip, sizeof ip, "127.0.0.1:%d", server.port);
-    my_link_init(link, ip, NULL);
+    my_link_init(link, server.address, NULL);
     if (!my_link_up(link, TIMEOUT_S))
         return MY_END_NOT_SENT;
     return my_link_do(link, "insert into t values (1)", NULL);
@@ -222,7 +157,7 @@ Test(mariadb_link, each_end_is_told_from_the_others)
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct my_link link;
-        int before = server.query_count;
+        int before = server.request_count;
         enum my_end end = insert(&link, rows[i].way);
 
         cr_expect_eq(end, rows[i].end, "%d: %d, %s", rows[i].way, (int)end,
@@ -231,7 +166,7 @@ Test(mariadb_link, each_end_is_told_from_the_others)
         cr_expect_eq(my_conclusion(end, false), rows[i].read);
         cr_expect_eq(link.why[0] == '\0', end == MY_END_DONE, "%d",
                      rows[i].way);
-        cr_expect_eq(server.query_count - before, end != MY_END_NOT_SENT,
+        cr_expect_eq(server.request_count - before, end != MY_END_NOT_SENT,
                      "%d: sent once", rows[i].way);
         if (end == MY_END_LOST)
             cr_expect_null(link.mysql, "an answer may still come");

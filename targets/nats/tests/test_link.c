@@ -1,16 +1,9 @@
 /* What is concluded from each way that a call of JetStream can end, against a
  * server that speaks as little of NATS as a publish needs. */
 #include <criterion/criterion.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "harness/base/clock.h"
+#include "targets/client/tests/support_server.h"
 #include "targets/nats/link.h"
 
 enum { TIMEOUT_MS = 400, LINE_SIZE = 4096, REPLY_SIZE = 1024 };
@@ -26,40 +19,16 @@ enum way {
     WAY_MUTE, /* does not even say who it is */
 };
 
-static struct {
-    pthread_t thread;
-    int listener;
-    int port;
-    _Atomic int way;
-    _Atomic int publish_count;
-    _Atomic bool is_over;
-} server;
+static struct server server;
 
-/* A line without its end; false: closed, or the test is over. */
-static bool read_line(int fd, char line[LINE_SIZE])
+static bool is_line(const char *text, size_t size)
 {
-    size_t size = 0;
-
-    while (size < LINE_SIZE - 1) {
-        struct pollfd ready = {.fd = fd, .events = POLLIN};
-
-        if (server.is_over)
-            return false;
-        if (poll(&ready, 1, 10) <= 0)
-            continue;
-        if (recv(fd, line + size, 1, 0) != 1)
-            return false;
-        if (line[size] == '\n')
-            break;
-        size += line[size] != '\r';
-    }
-    line[size] = '\0';
-    return true;
+    return text[size - 1] == '\n';
 }
 
 static void say(int fd, const char *text)
 {
-    (void)send(fd, text, strlen(text), MSG_NOSIGNAL);
+    server_say(fd, text, strlen(text));
 }
 
 static void answer(int fd, const char *inbox, const char *sid)
@@ -92,7 +61,7 @@ static void serve(int fd)
         say(fd, "INFO {\"server_id\":\"x\",\"version\":\"2.9.10\","
                 "\"headers\":true,\"max_payload\":1048576,"
                 "\"jetstream\":true}\r\n");
-    while (read_line(fd, line)) {
+    while (server_read_text(&server, fd, line, sizeof line, is_line)) {
         if (strncmp(line, "PING", 4) == 0)
             say(fd, "PONG\r\n");
         if (sscanf(line, "SUB %255s %255s", a, b) == 2)
@@ -100,7 +69,7 @@ static void serve(int fd)
         if (sscanf(line, "PUB %255s %255s", a, b) != 2 &&
             sscanf(line, "HPUB %255s %255s", a, b) != 2)
             continue;
-        server.publish_count++;
+        server.request_count++;
         if (server.way == WAY_CLOSES)
             return;
         if (server.way != WAY_SILENT)
@@ -108,57 +77,25 @@ static void serve(int fd)
     }
 }
 
-static void *run(void *unused)
-{
-    (void)unused;
-    while (!server.is_over) {
-        struct pollfd ready = {.fd = server.listener, .events = POLLIN};
-        int fd;
-
-        if (poll(&ready, 1, 10) <= 0)
-            continue;
-        fd = accept4(server.listener, NULL, NULL, SOCK_CLOEXEC);
-        if (fd < 0)
-            continue;
-        serve(fd);
-        close(fd);
-    }
-    return NULL;
-}
-
 static void setup(void)
 {
-    struct sockaddr_in at = {.sin_family = AF_INET,
-                             .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t size = sizeof at;
-
-    server.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    cr_assert_eq(bind(server.listener, (struct sockaddr *)&at, size), 0);
-    cr_assert_eq(listen(server.listener, 8), 0);
-    cr_assert_eq(getsockname(server.listener, (struct sockaddr *)&at, &size),
-                 0);
-    server.port = ntohs(at.sin_port);
-    cr_assert_eq(pthread_create(&server.thread, NULL, run, NULL), 0);
+    server_start(&server, serve);
 }
 
 static void teardown(void)
 {
-    server.is_over = true;
-    (void)pthread_join(server.thread, NULL);
-    close(server.listener);
+    server_stop(&server);
 }
 
 TestSuite(nats_link, .init = setup, .fini = teardown, .timeout = 60);
 
 static enum nats_end publish(struct nats_link *link, enum way way)
 {
-    char ip[32];
     jsErrCode code = 0;
     natsStatus status;
 
     server.way = (int)way;
-    (void)snprintf(ip, sizeof ip, "127.0.0.1:%d", server.port);
-    nats_link_init(link, ip);
+    nats_link_init(link, server.address);
     if (!nats_link_up(link, TIMEOUT_MS))
         return NATS_END_NOT_SENT;
     status = js_Publish(NULL, link->js, "o.k1", "5", 1, NULL, &code);
@@ -184,7 +121,7 @@ Test(nats_link, each_end_is_told_from_the_others)
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct nats_link link;
-        int before = server.publish_count;
+        int before = server.request_count;
         enum nats_end end = publish(&link, rows[i].way);
 
         cr_expect_eq(end, rows[i].end, "way %d: %d, %s", (int)rows[i].way,
@@ -195,7 +132,7 @@ Test(nats_link, each_end_is_told_from_the_others)
         if (end == NATS_END_LOST)
             cr_expect_null(link.conn, "an answer may still come");
         if (rows[i].way != WAY_NOBODY) /* who reached nobody may try again */
-            cr_expect_eq(server.publish_count - before,
+            cr_expect_eq(server.request_count - before,
                          end == NATS_END_NOT_SENT ? 0 : 1, "way %d",
                          (int)rows[i].way);
         nats_link_close(&link);

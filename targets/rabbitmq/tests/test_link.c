@@ -1,15 +1,9 @@
 /* What is concluded from each way that a publish can end, against a server that
  * speaks as little of AMQP 0-9-1 as it needs. */
 #include <criterion/criterion.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdio.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "harness/base/clock.h"
+#include "targets/client/tests/support_server.h"
 #include "targets/rabbitmq/link.h"
 
 enum { TIMEOUT_MS = 500, FRAME_SIZE = 4096, METHOD = 1, BODY = 3 };
@@ -25,34 +19,7 @@ enum way {
     WAY_MUTE, /* does not even say who it is */
 };
 
-static struct {
-    pthread_t thread;
-    int listener;
-    int port;
-    _Atomic int way;
-    _Atomic int publish_count;
-    _Atomic bool is_over;
-} server;
-
-static bool read_all(int fd, unsigned char *to, size_t size)
-{
-    size_t got = 0;
-
-    while (got < size) {
-        struct pollfd ready = {.fd = fd, .events = POLLIN};
-        ssize_t more;
-
-        if (server.is_over)
-            return false;
-        if (poll(&ready, 1, 10) <= 0)
-            continue;
-        more = recv(fd, to + got, size - got, 0);
-        if (more <= 0)
-            return false;
-        got += (size_t)more;
-    }
-    return true;
-}
+static struct server server;
 
 static void send_frame(int fd, unsigned char type, unsigned char channel,
                        const char *payload, size_t size)
@@ -63,7 +30,7 @@ static void send_frame(int fd, unsigned char type, unsigned char channel,
     cr_assert(size < 250);
     memcpy(frame + 7, payload, size);
     frame[7 + size] = 0xce;
-    (void)send(fd, frame, size + 8, MSG_NOSIGNAL);
+    server_say(fd, frame, size + 8);
 }
 
 #define SEND(fd, channel, text)                                                \
@@ -75,11 +42,12 @@ static bool read_frame(int fd, int *method, unsigned char *type)
     unsigned char head[7], payload[FRAME_SIZE];
     size_t size;
 
-    if (!read_all(fd, head, sizeof head))
+    if (!server_read(&server, fd, head, sizeof head))
         return false;
     size = (size_t)head[5] << 8 | head[6];
     *type = head[0];
-    if (size + 1 > sizeof payload || !read_all(fd, payload, size + 1))
+    if (size + 1 > sizeof payload ||
+        !server_read(&server, fd, payload, size + 1))
         return false;
     *method = head[0] == METHOD ? payload[1] * 256 + payload[3] : 0;
     return true;
@@ -103,7 +71,7 @@ static void answer_publish(int fd)
         SEND(fd, 1, "\0\x14\0\x28\1\x96\0\0\0\0\0");
         break;
     case WAY_NONSENSE:
-        (void)send(fd, "HTTP/1.1 200\r\n\r\n", 16, MSG_NOSIGNAL);
+        server_say(fd, "HTTP/1.1 200\r\n\r\n", 16);
         break;
     default:
         break;
@@ -136,7 +104,7 @@ static void serve(int fd)
     unsigned char type;
     int method;
 
-    if (!read_all(fd, hello, sizeof hello))
+    if (!server_read(&server, fd, hello, sizeof hello))
         return;
     if (server.way != WAY_MUTE)
         SEND(fd, 0, "\0\12\0\12\0\11\0\0\0\0\0\0\0\5PLAIN\0\0\0\5en_US");
@@ -144,51 +112,21 @@ static void serve(int fd)
         answer_method(fd, method);
         if (type != BODY)
             continue;
-        server.publish_count++;
+        server.request_count++;
         if (server.way == WAY_CLOSES)
             return;
         answer_publish(fd);
     }
 }
 
-static void *run(void *unused)
-{
-    (void)unused;
-    while (!server.is_over) {
-        struct pollfd ready = {.fd = server.listener, .events = POLLIN};
-        int fd;
-
-        if (poll(&ready, 1, 10) <= 0)
-            continue;
-        fd = accept4(server.listener, NULL, NULL, SOCK_CLOEXEC);
-        if (fd < 0)
-            continue;
-        serve(fd);
-        close(fd);
-    }
-    return NULL;
-}
-
 static void setup(void)
 {
-    struct sockaddr_in at = {.sin_family = AF_INET,
-                             .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t size = sizeof at;
-
-    server.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    cr_assert_eq(bind(server.listener, (struct sockaddr *)&at, size), 0);
-    cr_assert_eq(listen(server.listener, 8), 0);
-    cr_assert_eq(getsockname(server.listener, (struct sockaddr *)&at, &size),
-                 0);
-    server.port = ntohs(at.sin_port);
-    cr_assert_eq(pthread_create(&server.thread, NULL, run, NULL), 0);
+    server_start(&server, serve);
 }
 
 static void teardown(void)
 {
-    server.is_over = true;
-    (void)pthread_join(server.thread, NULL);
-    close(server.listener);
+    server_stop(&server);
 }
 
 TestSuite(rabbitmq_link, .init = setup, .fini = teardown, .timeout = 60);
@@ -196,11 +134,9 @@ TestSuite(rabbitmq_link, .init = setup, .fini = teardown, .timeout = 60);
 static enum rabbit_end publish(struct rabbit_link *link, enum way way)
 {
     int64_t deadline_ns = ord_now_ns() + TIMEOUT_MS * ORD_MS;
-    char ip[32];
 
     server.way = (int)way;
-    (void)snprintf(ip, sizeof ip, "127.0.0.1:%d", server.port);
-    rabbit_link_init(link, ip);
+    rabbit_link_init(link, server.address);
     if (!rabbit_link_up(link, deadline_ns))
         return RABBIT_NOT_SENT;
     return rabbit_link_publish(link, "q0", ord_bytes_of("5"), deadline_ns);
@@ -225,7 +161,7 @@ Test(rabbitmq_link, each_end_is_told_from_the_others)
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct rabbit_link link;
-        int before = server.publish_count;
+        int before = server.request_count;
         enum rabbit_end end = publish(&link, rows[i].way);
 
         cr_expect_eq(end, rows[i].end, "way %d: %d, %s", (int)rows[i].way,
@@ -233,7 +169,7 @@ Test(rabbitmq_link, each_end_is_told_from_the_others)
         cr_expect_eq(rabbit_conclusion(end, true), rows[i].write);
         cr_expect_eq(link.why[0] == '\0', end == RABBIT_DONE, "way %d",
                      (int)rows[i].way);
-        cr_expect_eq(server.publish_count - before, end != RABBIT_NOT_SENT,
+        cr_expect_eq(server.request_count - before, end != RABBIT_NOT_SENT,
                      "way %d: sent once", (int)rows[i].way);
         if (end == RABBIT_LOST)
             cr_expect_null(link.state, "an answer may still come");

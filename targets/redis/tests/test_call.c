@@ -1,119 +1,57 @@
 /* What is concluded from each way that a Redis command can end; above all,
  * that it is sent once. */
 #include <criterion/criterion.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "harness/base/clock.h"
+#include "targets/client/tests/support_server.h"
 #include "targets/redis/call.h"
 
 enum { TIMEOUT_MS = 300, REQUEST_SIZE = 4096 };
 
-static struct {
-    pthread_t thread;
-    int listener;
-    int port;
-    const char *_Atomic reply; /* NULL: silent; "": closes */
-    _Atomic bool resets;
-    _Atomic int request_count;
-    _Atomic bool is_over;
-} server;
+static struct server server;
+static const char *_Atomic server_reply; /* NULL: silent; "": closes */
+static _Atomic bool server_resets;
 
 /* A request: an array of bulk strings, ended as the last one is. */
-static bool read_request(int fd)
+static bool is_request(const char *text, size_t size)
 {
-    char text[REQUEST_SIZE];
-    size_t size = 0;
-
-    while (size < sizeof text - 1) {
-        struct pollfd ready = {.fd = fd, .events = POLLIN};
-        ssize_t got;
-
-        if (server.is_over)
-            return false;
-        if (poll(&ready, 1, 10) <= 0)
-            continue;
-        got = recv(fd, text + size, sizeof text - 1 - size, 0);
-        if (got <= 0)
-            return false;
-        size += (size_t)got;
-        text[size] = '\0';
-        if (strstr(text, "$1\r\nx\r\n") != NULL)
-            return true;
-    }
-    return false;
+    (void)size;
+    return strstr(text, "$1\r\nx\r\n") != NULL;
 }
 
 static void serve(int fd)
 {
-    const struct linger now = {.l_onoff = 1, .l_linger = 0};
+    char text[REQUEST_SIZE];
 
-    while (read_request(fd)) {
-        const char *reply = server.reply;
+    while (server_read_text(&server, fd, text, sizeof text, is_request)) {
+        const char *reply = server_reply;
 
         server.request_count++;
-        if (server.resets)
-            (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+        if (server_resets)
+            server_will_reset(fd);
         if (reply != NULL && *reply == '\0')
             return;
         if (reply != NULL)
-            (void)send(fd, reply, strlen(reply), MSG_NOSIGNAL);
+            server_say(fd, reply, strlen(reply));
     }
-}
-
-static void *run(void *unused)
-{
-    (void)unused;
-    while (!server.is_over) {
-        struct pollfd ready = {.fd = server.listener, .events = POLLIN};
-        int fd;
-
-        if (poll(&ready, 1, 10) <= 0)
-            continue;
-        fd = accept4(server.listener, NULL, NULL, SOCK_CLOEXEC);
-        if (fd < 0)
-            continue;
-        serve(fd);
-        close(fd);
-    }
-    return NULL;
 }
 
 static void setup(void)
 {
-    struct sockaddr_in at = {.sin_family = AF_INET,
-                             .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t size = sizeof at;
-
-    server.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    cr_assert_eq(bind(server.listener, (struct sockaddr *)&at, size), 0);
-    cr_assert_eq(listen(server.listener, 8), 0);
-    cr_assert_eq(getsockname(server.listener, (struct sockaddr *)&at, &size),
-                 0);
-    server.port = ntohs(at.sin_port);
-    cr_assert_eq(pthread_create(&server.thread, NULL, run, NULL), 0);
+    server_start(&server, serve);
 }
 
 static void teardown(void)
 {
-    server.is_over = true;
-    (void)pthread_join(server.thread, NULL);
-    close(server.listener);
+    server_stop(&server);
 }
 
 TestSuite(redis_call, .init = setup, .fini = teardown, .timeout = 30);
 
 static void connect_to(struct redis_conn *conn)
 {
-    char ip[32];
-
-    (void)snprintf(ip, sizeof ip, "127.0.0.1:%d", server.port);
-    redis_conn_init(conn, ip, REDIS_PORT);
+    redis_conn_init(conn, server.address, REDIS_PORT);
 }
 
 static enum redis_end call(struct redis_conn *conn, redisReply **reply)
@@ -166,7 +104,7 @@ Test(redis_call, each_end_is_told_from_the_others_and_nothing_is_sent_twice)
         enum redis_end end;
 
         connect_to(&conn);
-        server.reply = rows[i].reply;
+        server_reply = rows[i].reply;
         end = call(&conn, &reply);
         cr_expect_eq(end, rows[i].end, "%s: %d, %s", rows[i].reply, (int)end,
                      conn.why);
@@ -190,8 +128,8 @@ Test(redis_call, a_reset_leaves_it_open_and_no_connection_does_not)
     redisReply *reply = NULL;
 
     connect_to(&conn);
-    server.reply = "";
-    server.resets = true;
+    server_reply = "";
+    server_resets = true;
     cr_expect_eq(call(&conn, &reply), REDIS_LOST);
     redis_conn_close(&conn);
     redis_conn_init(&conn, "127.0.0.1:1", REDIS_PORT);
@@ -208,7 +146,7 @@ Test(redis_call, a_connection_that_died_idle_is_not_used)
     redisReply *reply = NULL;
 
     connect_to(&conn);
-    server.reply = "+OK\r\n";
+    server_reply = "+OK\r\n";
     cr_expect_eq(call(&conn, &reply), REDIS_DONE);
     freeReplyObject(reply);
     (void)shutdown(conn.context->fd, SHUT_WR); /* the server closes its end */

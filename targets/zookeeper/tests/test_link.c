@@ -1,15 +1,9 @@
 /* What is concluded from each way that a call of ZooKeeper can end, against a
  * server that speaks as little of the protocol as a write needs. */
 #include <criterion/criterion.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdio.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "harness/base/clock.h"
+#include "targets/client/tests/support_server.h"
 #include "targets/zookeeper/link.h"
 
 enum {
@@ -23,34 +17,8 @@ enum {
     WAY_MUTE, /* does not even open a session */
 };
 
-static struct {
-    pthread_t thread;
-    int listener;
-    int port;
-    _Atomic int way; /* a code to answer with, or one of the above */
-    _Atomic int set_count;
-    _Atomic bool is_over;
-} server;
-
-static bool read_all(int fd, unsigned char *to, size_t size)
-{
-    size_t got = 0;
-
-    while (got < size) {
-        struct pollfd ready = {.fd = fd, .events = POLLIN};
-        ssize_t more;
-
-        if (server.is_over)
-            return false;
-        if (poll(&ready, 1, 10) <= 0)
-            continue;
-        more = recv(fd, to + got, size - got, 0);
-        if (more <= 0)
-            return false;
-        got += (size_t)more;
-    }
-    return true;
-}
+/* way: a code to answer with, or one of the above. */
+static struct server server;
 
 static uint32_t get32(const unsigned char *at)
 {
@@ -68,14 +36,14 @@ static bool read_packet(int fd, unsigned char packet[PACKET_SIZE])
 {
     unsigned char size[4];
 
-    return read_all(fd, size, 4) && get32(size) <= PACKET_SIZE &&
-           read_all(fd, packet, get32(size));
+    return server_read(&server, fd, size, 4) && get32(size) <= PACKET_SIZE &&
+           server_read(&server, fd, packet, get32(size));
 }
 
 static void send_packet(int fd, unsigned char *packet, uint32_t size)
 {
     put32(packet, size);
-    (void)send(fd, packet, size + 4, MSG_NOSIGNAL);
+    server_say(fd, packet, size + 4);
 }
 
 static void open_session(int fd)
@@ -110,7 +78,7 @@ static void serve(int fd)
             answer(fd, get32(packet), ZAPIERROR); /* pings, good-byes */
             continue;
         }
-        server.set_count++;
+        server.request_count++;
         if (server.way == WAY_CLOSES)
             return;
         if (server.way != WAY_SILENT)
@@ -118,56 +86,24 @@ static void serve(int fd)
     }
 }
 
-static void *run(void *unused)
-{
-    (void)unused;
-    while (!server.is_over) {
-        struct pollfd ready = {.fd = server.listener, .events = POLLIN};
-        int fd;
-
-        if (poll(&ready, 1, 10) <= 0)
-            continue;
-        fd = accept4(server.listener, NULL, NULL, SOCK_CLOEXEC);
-        if (fd < 0)
-            continue;
-        serve(fd);
-        close(fd);
-    }
-    return NULL;
-}
-
 static void setup(void)
 {
-    struct sockaddr_in at = {.sin_family = AF_INET,
-                             .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t size = sizeof at;
-
-    server.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    cr_assert_eq(bind(server.listener, (struct sockaddr *)&at, size), 0);
-    cr_assert_eq(listen(server.listener, 8), 0);
-    cr_assert_eq(getsockname(server.listener, (struct sockaddr *)&at, &size),
-                 0);
-    server.port = ntohs(at.sin_port);
-    cr_assert_eq(pthread_create(&server.thread, NULL, run, NULL), 0);
+    server_start(&server, serve);
 }
 
 static void teardown(void)
 {
-    server.is_over = true;
-    (void)pthread_join(server.thread, NULL);
-    close(server.listener);
+    server_stop(&server);
 }
 
 TestSuite(zookeeper_link, .init = setup, .fini = teardown, .timeout = 120);
 
 static enum zk_end set_one(struct zk_link *link, int way)
 {
-    char ip[32];
     int64_t deadline_ns = ord_now_ns() + SESSION_MS * ORD_MS;
 
     server.way = way;
-    (void)snprintf(ip, sizeof ip, "127.0.0.1:%d", server.port);
-    zk_link_init(link, ip);
+    zk_link_init(link, server.address);
     if (!zk_link_up(link, SESSION_MS, deadline_ns))
         return ZK_END_NOT_SENT;
     return zk_link_judge(link, zoo_set(link->handle, "/k1", "5", 1, -1));
@@ -194,14 +130,14 @@ Test(zookeeper_link, each_end_is_told_from_the_others)
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct zk_link link;
-        int before = server.set_count;
+        int before = server.request_count;
         enum zk_end end = set_one(&link, rows[i].way);
 
         cr_expect_eq(end, rows[i].end, "%d: %d, %s", rows[i].way, (int)end,
                      link.why);
         cr_expect_eq(zk_conclusion(end, true), rows[i].write);
         cr_expect_eq(zk_conclusion(end, false), rows[i].read);
-        cr_expect_eq(server.set_count - before, end != ZK_END_NOT_SENT,
+        cr_expect_eq(server.request_count - before, end != ZK_END_NOT_SENT,
                      "%d: sent once", rows[i].way);
         if (end == ZK_END_LOST)
             cr_expect_null(link.handle, "an answer may still come");
