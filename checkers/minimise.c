@@ -129,15 +129,16 @@ static bool find_prefix(struct minimise *m)
 static bool complete(struct minimise *m)
 {
     const struct ord_lin *lin = m->lin;
-    uint8_t *has = ord_arena_zalloc(&m->arena, (size_t)lin->count + 1, 1);
-    uint8_t *is_in =
-        ord_arena_zalloc(&m->arena, (size_t)lin->atom_count + 1, 1);
     bool by_element = m->ask.rule == ORD_ASK_ELEMENTS;
+    uint8_t *has;
+    uint8_t *is_in;
 
-    if (has == NULL || is_in == NULL)
-        return false;
     if (!by_element && m->ask.rule != ORD_ASK_LISTED)
         return true;
+    has = ord_arena_zalloc(&m->arena, (size_t)lin->count + 1, 1);
+    is_in = ord_arena_zalloc(&m->arena, (size_t)lin->atom_count + 1, 1);
+    if (has == NULL || is_in == NULL)
+        return false;
     for (uint32_t i = 0; i < m->part_count; i++) {
         uint32_t element = ord_ask_element(&m->ask, m->parts[i].call);
 

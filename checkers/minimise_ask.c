@@ -135,12 +135,25 @@ static uint32_t key_count(const struct ord_ask *ask)
     return 2 * (count + 1);
 }
 
+/* The key that the call is counted by; NONE: it counts for nothing. */
+static inline uint32_t counted_key(const struct ord_ask *ask, uint32_t call)
+{
+    const struct ord_lin *lin = ask->lin;
+
+    /* Most calls of the longest histories, without a step aside. */
+    if (ask->rule == ORD_ASK_FREE && !ask->is_set)
+        return lin->type[call] != ORD_OP_FAIL && lin->f[call] != ORD_F_READ
+                   ? lin->in[call]
+                   : NONE;
+    return ord_ask_counts(ask, call) ? key_of(ask, call) : NONE;
+}
+
 static void fill_keys(struct ord_ask *ask)
 {
     const struct ord_lin *lin = ask->lin;
 
     for (uint32_t i = 0; i < lin->count; i++) {
-        uint32_t key = ord_ask_counts(ask, i) ? key_of(ask, i) : NONE;
+        uint32_t key = counted_key(ask, i);
 
         if (key != NONE)
             ask->key_first[key + 2]++;
@@ -148,7 +161,7 @@ static void fill_keys(struct ord_ask *ask)
     for (uint32_t key = 0; key < ask->key_count; key++)
         ask->key_first[key + 2] += ask->key_first[key + 1];
     for (uint32_t i = 0; i < lin->count; i++) {
-        uint32_t key = ord_ask_counts(ask, i) ? key_of(ask, i) : NONE;
+        uint32_t key = counted_key(ask, i);
 
         if (key != NONE)
             ask->by_key[ask->key_first[key + 1]++] = i;
@@ -396,7 +409,7 @@ static void add_others(struct ord_ask *ask, struct rows *rows,
             continue;
         for (uint32_t call = 0; call < lin->count && lin->begin[call] <= last;
              call++) {
-            uint32_t key = ord_ask_counts(ask, call) ? key_of(ask, call) : NONE;
+            uint32_t key = counted_key(ask, call);
 
             if (key == NONE || key == expected ||
                 supply(ask, key, last) <= ask->listed[key])

@@ -299,9 +299,11 @@ int ord_zones_accuse(struct zones *z, struct ord_err *err)
                                  (size_t)core.count_max * sizeof *core.parts);
     if (core.parts == NULL)
         return ord_fail(err, ORD_ENOMEM, "no memory for a core");
-    /* The walk put what it knew of blocks in the place of clusters. */
-    (void)ord_zones_gather(z);
-    ord_zones_link_seen(z);
+    if (z->next != NULL) {
+        /* The walk put what it knew of blocks in the place of clusters. */
+        (void)ord_zones_gather(z);
+        ord_zones_link_seen(z);
+    }
     if (z->reason == ORD_LIN_UNWRITTEN)
         accuse_unwritten(&core, bad[0]);
     else if (z->reason == ORD_LIN_TWICE)

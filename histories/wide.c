@@ -2,22 +2,20 @@
  *
  * They stand in one array from the beginning on, which is address space until
  * a block is decoded into it, so that pointers stay what they are.  Three
- * steps: which completion belongs to which invocation is found for all blocks
- * at once; a block's own columns are decoded; then what a completion has in
- * common with its invocation is copied from there.  Several threads may ask.
+ * steps: which completion belongs to which invocation is found; a block's own
+ * columns are decoded; then what a completion has in common with its
+ * invocation is copied from there.  Several threads may ask.
  */
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "histories/build.h"
+#include "histories/block_pairs.h"
 
 enum { MAP_MIN = 1 << 16 };
 
 enum state { STATE_NONE, STATE_DECODED, STATE_WHOLE };
-
-#define NO_EVENT UINT32_MAX
 
 struct ord_wide {
     pthread_mutex_t lock;
@@ -28,7 +26,9 @@ struct ord_wide {
     uint32_t block_count;
     uint8_t *state;  /* of each block; atomic */
     uint32_t **bits; /* of each block's kinds while it is DECODED; owned */
-    uint32_t *pair;  /* of each event; owned; NULL: not known yet */
+    uint32_t *pair;  /* of each event of a decoded block; owned; may be NULL */
+    bool is_paired;  /* ... of all events */
+    uint32_t pair_loads;    /* of blocks, to pair them one by one */
     struct ord_arena arena; /* of values, names and errors */
     struct ord_reader reader;
     size_t taken_size; /* bytes, besides the arena */
@@ -85,6 +85,7 @@ static void forget_pairs(struct ord_wide *wide)
 {
     free(wide->pair);
     wide->pair = NULL;
+    wide->is_paired = false;
     ord_reader_fini(&wide->reader);
 }
 
@@ -133,121 +134,48 @@ static int take(const struct ord_history *h, size_t more, struct ord_err *err)
     return ORD_OK;
 }
 
-/* ---- which belongs to which ---------------------------------------------- */
-
-struct pairing {
-    const struct ord_history *h;
-    uint32_t *pair;
-    uint32_t *event_of; /* of each call */
-    uint8_t *f;         /* of each call */
-    struct ord_process_map map;
-    uint32_t calls;
-};
-
 static int contradicts(int64_t event, const char *what, struct ord_err *err)
 {
     return ord_fail(err, ORD_EFORMAT, "operation %" PRId64 ": %s", event, what);
 }
 
-static int pair_call(struct pairing *p, struct ord_reader *reader,
-                     const struct ord_kind *kind, uint32_t event,
-                     struct ord_err *err)
-{
-    struct ord_process_slot *slot;
-    int64_t process;
+/* ---- which belongs to which ---------------------------------------------- */
 
-    if (!ord_reader_next(reader, ORD_COLUMN_PROCESS, &process) || process < 0 ||
-        p->calls == (uint64_t)p->h->call_count)
-        return contradicts(event, "its process is missing", err);
-    slot = ord_process_slot(&p->map, process);
-    if (slot == NULL)
-        return ord_fail(err, ORD_ENOMEM, "%zu processes", p->map.count);
-    if (slot->event != 0 && p->pair[slot->event - 1] == NO_EVENT)
-        return contradicts(event, "its process has another one open", err);
-    slot->event = (int64_t)event + 1;
-    p->f[p->calls] = kind->f;
-    p->event_of[p->calls++] = event;
-    return ORD_OK;
-}
-
-static int pair_answer(struct pairing *p, struct ord_reader *reader,
-                       const struct ord_kind *kind, uint32_t event,
-                       struct ord_err *err)
-{
-    int64_t back;
-    uint32_t call;
-    uint32_t begin;
-
-    if (!ord_reader_next(reader, ORD_COLUMN_BACK, &back) || back < 0 ||
-        back >= p->calls)
-        return contradicts(event, "it completes nothing", err);
-    call = p->calls - 1 - (uint32_t)back;
-    begin = p->event_of[call];
-    if (p->pair[begin] != NO_EVENT || p->f[call] != kind->f)
-        return contradicts(event, "it completes what it cannot", err);
-    p->pair[begin] = event;
-    p->pair[event] = begin;
-    return ORD_OK;
-}
-
-static int pair_block(struct pairing *p, const struct ord_block *block,
+/* Block by block as long as that is cheaper, then once and for all. */
+static int find_pairs(const struct ord_history *h, uint32_t b, bool wants_all,
                       struct ord_err *err)
 {
-    const uint32_t want = 1U << ORD_COLUMN_BACK | 1U << ORD_COLUMN_PROCESS;
-    struct ord_wide *w = p->h->wide;
-    struct ord_reader *reader = &w->reader;
-    struct ord_arena names;
-    int rc;
-
-    ord_arena_init(&names, w->arena.size_max);
-    rc = ord_reader_load(reader, block, want, w->arena.size_max, &names, err);
-    for (uint32_t i = 0; i < block->event_count && rc == ORD_OK; i++) {
-        const struct ord_kind *kind = ord_reader_kind(reader, i);
-        uint32_t event = (uint32_t)block->first_event + i;
-
-        p->pair[event] = NO_EVENT;
-        if (ord_kind_is_call(kind))
-            rc = pair_call(p, reader, kind, event, err);
-        else if (ord_kind_is_answer(kind))
-            rc = pair_answer(p, reader, kind, event, err);
-    }
-    if (rc == ORD_OK && (!ord_reader_is_done(reader, want) ||
-                         p->calls != block->first_call + block->call_count))
-        rc =
-            contradicts((int64_t)block->first_event, "its block has more", err);
-    ord_arena_fini(&names);
-    ord_history_release(p->h, block);
-    return rc;
-}
-
-static int find_pairs(const struct ord_history *h, struct ord_err *err)
-{
     struct ord_wide *w = h->wide;
-    struct pairing p = {.h = h};
     size_t events = (size_t)h->count;
-    size_t calls = (size_t)h->call_count;
-    size_t while_at_it = calls * (sizeof *p.event_of + sizeof *p.f);
-    int rc = take(h, events * sizeof *p.pair + while_at_it, err);
+    size_t beside = ord_pair_all_size(h);
+    struct ord_pairing pairing;
+    int rc = ORD_OK;
 
-    if (rc != ORD_OK)
-        return rc;
-    p.pair = malloc(events * sizeof *p.pair);
-    p.event_of = malloc((calls + 1) * sizeof *p.event_of);
-    p.f = malloc(calls + 1);
-    if (p.pair == NULL || p.event_of == NULL || p.f == NULL)
-        rc = too_big(h, err);
-    for (uint32_t b = 0; b < h->block_count && rc == ORD_OK; b++)
-        rc = pair_block(&p, &h->blocks[b], err);
-    ord_process_map_fini(&p.map);
-    free(p.event_of);
-    free(p.f);
-    w->taken_size -= while_at_it;
-    if (rc != ORD_OK) {
-        free(p.pair);
+    if (w->is_paired)
+        return ORD_OK;
+    if (w->pair == NULL) {
+        if (take(h, events * sizeof *w->pair, err) != ORD_OK)
+            return err->rc;
+        /* Of a long history, address space until it is written to. */
+        w->pair = malloc(events * sizeof *w->pair);
+        if (w->pair == NULL)
+            return too_big(h, err);
+    }
+    pairing = (struct ord_pairing){.history = h,
+                                   .reader = &w->reader,
+                                   .size_max = w->arena.size_max,
+                                   .pair = w->pair};
+    if (!wants_all && w->pair_loads < h->block_count / 4) {
+        rc = ord_pair_block(&pairing, b, err);
+        w->pair_loads += pairing.loads;
         return rc;
     }
-    w->pair = p.pair;
-    return ORD_OK;
+    if (take(h, beside, err) != ORD_OK)
+        return err->rc;
+    rc = ord_pair_all(&pairing, err);
+    w->taken_size -= beside;
+    w->is_paired = rc == ORD_OK;
+    return rc;
 }
 
 /* ---- one block ----------------------------------------------------------- */
@@ -372,7 +300,7 @@ static bool get_op(struct ord_wide *w, const struct ord_block *block,
     *op = ord_op_empty();
     op->index = (int64_t)event;
     op->time_ns = reader->numbers[ORD_COLUMN_TIME].at[i];
-    if (w->pair[event] != NO_EVENT)
+    if (w->pair[event] != ORD_NO_EVENT)
         op->pair = w->pair[event];
     op->name = kind->name;
     op->type = (uint8_t)ord_kind_type(kind);
@@ -407,7 +335,8 @@ static int decode(const struct ord_history *h, uint32_t b, struct ord_err *err)
     uint32_t count = block->event_count;
     bool is_good = true;
 
-    if (take(h, count * sizeof *w->ops, err) != ORD_OK ||
+    if (find_pairs(h, b, false, err) != ORD_OK ||
+        take(h, count * sizeof *w->ops, err) != ORD_OK ||
         ord_reader_load(reader, block, want, w->arena.size_max, &w->arena,
                         err) != ORD_OK)
         return err->rc;
@@ -500,8 +429,6 @@ static int need_block(const struct ord_history *h, uint32_t b,
 {
     if (h->wide->state[b] == STATE_WHOLE)
         return ORD_OK;
-    if (h->wide->pair == NULL && find_pairs(h, err) != ORD_OK)
-        return err->rc;
     return make_whole(h, b, err);
 }
 
@@ -551,6 +478,8 @@ static int need_all(const struct ord_history *h, struct ord_err *err)
 
     if ((size_t)h->count * sizeof *w->ops > ord_history_left(h))
         return too_big(h, err);
+    if (find_pairs(h, 0, true, err) != ORD_OK)
+        return err->rc;
     for (uint32_t b = 0; b < h->block_count; b++) {
         if (need_block(h, b, err) != ORD_OK)
             return err->rc;

@@ -8,12 +8,18 @@
 
 #include "harness/base/err.h"
 
-enum { BLOCK_SIZE_MIN = 1 << 14, BLOCK_SIZE_MAX = 1 << 24, ALIGN = 16 };
+enum {
+    BLOCK_SIZE_MIN = 1 << 14,
+    BLOCK_SIZE_MAX = 1 << 24,
+    CALLOC_SIZE_MIN = 1 << 20,
+    ALIGN = 16
+};
 
 struct ord_arena_block {
     struct ord_arena_block *next;
     size_t size;
     size_t used;
+    bool is_zero; /* beyond used */
     alignas(ALIGN) char data[];
 };
 
@@ -45,6 +51,7 @@ void ord_arena_reset(struct ord_arena *arena)
     arena->block = kept->next;
     kept->next = NULL;
     kept->used = 0;
+    kept->is_zero = false;
     while (arena->block != NULL) {
         struct ord_arena_block *next = arena->block->next;
         free(arena->block);
@@ -55,7 +62,8 @@ void ord_arena_reset(struct ord_arena *arena)
     arena->used_size = 0;
 }
 
-static struct ord_arena_block *grow(struct ord_arena *arena, size_t size)
+static struct ord_arena_block *grow(struct ord_arena *arena, size_t size,
+                                    bool is_zero)
 {
     size_t want = BLOCK_SIZE_MIN;
     struct ord_arena_block *block;
@@ -70,46 +78,53 @@ static struct ord_arena_block *grow(struct ord_arena *arena, size_t size)
         want = size; /* the last bit of the limit may still do */
     if (want > arena->size_max - arena->taken_size)
         return NULL;
-    block = malloc(sizeof *block + want);
+    block = is_zero ? calloc(1, sizeof *block + want)
+                    : malloc(sizeof *block + want);
     if (block == NULL)
         return NULL;
-    *block = (struct ord_arena_block){.next = arena->block, .size = want};
+    *block = (struct ord_arena_block){
+        .next = arena->block, .size = want, .is_zero = is_zero};
     arena->block = block;
     arena->taken_size += want;
     return block;
 }
 
-void *ord_arena_alloc(struct ord_arena *arena, size_t size)
+static void *take(struct ord_arena *arena, size_t size, bool wants_zero)
 {
     struct ord_arena_block *block = arena->block;
-    void *at;
+    size_t whole;
+    char *at;
 
     ORD_ASSERT(arena->size_max > 0);
     if (size > SIZE_MAX - ALIGN)
         return NULL;
-    size = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
-    if (block == NULL || size > block->size - block->used) {
-        block = grow(arena, size);
+    whole = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+    if (block == NULL || whole > block->size - block->used) {
+        /* Of much that stays zero, the kernel then never makes the pages. */
+        block = grow(arena, whole, wants_zero && whole >= CALLOC_SIZE_MIN);
         if (block == NULL)
             return NULL;
     }
     at = block->data + block->used;
-    block->used += size;
-    arena->used_size += size;
+    if (wants_zero && !block->is_zero)
+        memset(at, 0, size);
+    block->used += whole;
+    arena->used_size += whole;
     return at;
+}
+
+void *ord_arena_alloc(struct ord_arena *arena, size_t size)
+{
+    return take(arena, size, false);
 }
 
 void *ord_arena_zalloc(struct ord_arena *arena, size_t count, size_t size)
 {
     size_t total;
-    void *at;
 
     if (__builtin_mul_overflow(count, size, &total))
         return NULL;
-    at = ord_arena_alloc(arena, total);
-    if (at != NULL)
-        memset(at, 0, total);
-    return at;
+    return take(arena, total, true);
 }
 
 char *ord_arena_copy(struct ord_arena *arena, struct ord_bytes bytes)

@@ -571,6 +571,46 @@ Test(blocks, operations_are_whole_wherever_one_begins_to_ask, .timeout = 60)
     }
 }
 
+/* Of many blocks a few are paired by themselves; it shows nowhere. */
+Test(blocks, operations_are_paired_from_anywhere, .timeout = 120)
+{
+    enum { MANY = 200 * ROWS, LOOKS = 8 };
+    char tail[PATH_SIZE + 8];
+    char path[PATH_SIZE];
+
+    fresh_path(path);
+    tail_path(path, tail);
+    for (uint64_t seed = 0; seed < 60; seed++) {
+        struct ord_log *log = record(path, seed, MANY);
+        struct ord_history *whole;
+        struct ord_history *part;
+
+        shut(&log);
+        whole = open_file(path);
+        part = open_file(path);
+        (void)ord_history_first(whole);
+        for (uint64_t look = 0; look < LOOKS; look++) {
+            int64_t i = (int64_t)(((seed * LOOKS + look) * 2654435761) %
+                                  (uint64_t)ord_history_count(whole));
+            const struct ord_op *a = ord_history_op(whole, i);
+            const struct ord_op *b = ord_history_op(part, i);
+            const struct ord_op *x = ord_history_pair(whole, a);
+            const struct ord_op *y = ord_history_pair(part, b);
+
+            cr_assert_eq(a->pair, b->pair, "seed %lu: %ld", (unsigned long)seed,
+                         (long)i);
+            cr_assert_eq(a->process, b->process);
+            cr_assert_eq(x == NULL, y == NULL);
+            cr_assert(x == NULL || (x->pair == i && y->pair == i));
+        }
+        expect_equal(whole, part, seed);
+        ord_history_free(&whole);
+        ord_history_free(&part);
+        unlink(path);
+        unlink(tail);
+    }
+}
+
 Test(blocks, memory_for_operations_is_bounded, .timeout = 60)
 {
     enum { COUNT = 100000 };
