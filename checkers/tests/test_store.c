@@ -12,7 +12,7 @@
 #include "support_store.h"
 
 #if defined(__SANITIZE_ADDRESS__)
-enum { COUNT = 1000 }; /* of each kind; under a sanitizer all takes longer */
+enum { COUNT = 600 }; /* of each kind; under a sanitizer all takes longer */
 #else
 enum { COUNT = 3000 };
 #endif

@@ -135,7 +135,9 @@ static const char *ask(struct lab *lab, uint32_t id, const char *request,
     reply[0] = '\0';
     if (!node_connect(lab, id))
         return reply;
-    if (send(lab->fd[id], request, strlen(request), MSG_NOSIGNAL) < 0 ||
+    /* Two packets would wait for each other: Nagle, and a delayed ack. */
+    if (send(lab->fd[id], request, strlen(request), MSG_NOSIGNAL | MSG_MORE) <
+            0 ||
         send(lab->fd[id], "\n", 1, MSG_NOSIGNAL) < 0 ||
         (got = recv(lab->fd[id], reply, REPLY_SIZE - 1, 0)) <= 0) {
         close(lab->fd[id]);
