@@ -55,7 +55,6 @@ int etcd_conn_open(struct etcd_conn *conn, const char *ip, struct ord_err *err)
     curl_easy_setopt(conn->curl, CURLOPT_POST, 1L);
     curl_easy_setopt(conn->curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(conn->curl, CURLOPT_PROXY, ""); /* whatever env says */
-    curl_easy_setopt(conn->curl, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(conn->curl, CURLOPT_WRITEDATA, conn);
     curl_easy_setopt(conn->curl, CURLOPT_PREREQFUNCTION, on_begin);
     if (curl_easy_setopt(conn->curl, CURLOPT_PREREQDATA, conn) != CURLE_OK)
@@ -89,8 +88,9 @@ static enum etcd_end judge(struct etcd_conn *conn, struct ord_arena *arena,
     return ETCD_LOST;
 }
 
-enum etcd_end etcd_call(struct etcd_conn *conn, const char *path,
-                        int64_t timeout_ms, struct ord_arena *arena,
+/* What comes, as libcurl says it; conn->sent_ns and received_ns. */
+static CURLcode perform(struct etcd_conn *conn, const char *path,
+                        int64_t timeout_ms, curl_write_callback on_bytes,
                         struct etcd_reply *reply)
 {
     char url[ETCD_URL_SIZE];
@@ -104,9 +104,10 @@ enum etcd_end etcd_call(struct etcd_conn *conn, const char *path,
     conn->why[0] = '\0';
     ord_buf_clear(&conn->body);
     if (conn->plain.failed)
-        return ETCD_NOT_SENT;
+        return CURLE_OUT_OF_MEMORY;
     (void)snprintf(url, sizeof url, "%s%s", conn->base, path);
     curl_easy_setopt(conn->curl, CURLOPT_URL, url);
+    curl_easy_setopt(conn->curl, CURLOPT_WRITEFUNCTION, on_bytes);
     curl_easy_setopt(conn->curl, CURLOPT_POSTFIELDSIZE_LARGE,
                      (curl_off_t)conn->plain.size);
     curl_easy_setopt(conn->curl, CURLOPT_POSTFIELDS, conn->plain.at);
@@ -114,11 +115,70 @@ enum etcd_end etcd_call(struct etcd_conn *conn, const char *path,
     curl_easy_setopt(conn->curl, CURLOPT_CONNECTTIMEOUT_MS,
                      (long)(timeout_ms / 2 + 1));
     code = curl_easy_perform(conn->curl);
-    if (code == CURLE_OK) {
-        conn->received_ns = ord_now_ns();
-        curl_easy_getinfo(conn->curl, CURLINFO_RESPONSE_CODE, &conn->status);
-        return judge(conn, arena, reply);
-    }
+    conn->received_ns = ord_now_ns();
+    curl_easy_getinfo(conn->curl, CURLINFO_RESPONSE_CODE, &conn->status);
+    return code;
+}
+
+static enum etcd_end broken(struct etcd_conn *conn, CURLcode code)
+{
     (void)snprintf(conn->why, sizeof conn->why, "%s", curl_easy_strerror(code));
+    conn->received_ns = 0;
     return conn->begun_count == 0 ? ETCD_NOT_SENT : ETCD_LOST;
+}
+
+enum etcd_end etcd_call(struct etcd_conn *conn, const char *path,
+                        int64_t timeout_ms, struct ord_arena *arena,
+                        struct etcd_reply *reply)
+{
+    CURLcode code = perform(conn, path, timeout_ms, on_body, reply);
+
+    return code == CURLE_OK ? judge(conn, arena, reply) : broken(conn, code);
+}
+
+/* ---- watches ------------------------------------------------------------ */
+
+/* One line after the other, until it is enough: then the transfer is broken
+ * off, which is the only way to end it. */
+static size_t on_lines(char *at, size_t size, size_t count, void *context)
+{
+    struct etcd_conn *conn = context;
+    struct etcd_reply *reply = conn->watch.reply;
+    size_t used = 0;
+    const char *end;
+
+    ord_buf_add(&conn->body, (struct ord_bytes){at, size * count});
+    conn->watch.is_broken |= conn->body.failed;
+    while (!conn->watch.is_broken && !conn->watch.is_there &&
+           conn->body.size > used &&
+           (end = memchr(conn->body.at + used, '\n', conn->body.size - used)) !=
+               NULL) {
+        struct ord_bytes line = {conn->body.at + used, 0};
+
+        line.size = (size_t)(end - line.at);
+        used += line.size + 1;
+        conn->watch.is_broken =
+            !etcd_events_parse(line, conn->watch.arena, reply);
+        conn->watch.is_there =
+            reply->kv_count > 0 &&
+            reply->kvs[reply->kv_count - 1].mod_revision >= conn->watch.until;
+    }
+    ord_buf_consume(&conn->body, used);
+    return conn->watch.is_broken || conn->watch.is_there ? 0 : size * count;
+}
+
+enum etcd_end etcd_watch(struct etcd_conn *conn, int64_t until,
+                         int64_t timeout_ms, struct ord_arena *arena,
+                         struct etcd_reply *reply)
+{
+    CURLcode code;
+
+    conn->watch.arena = arena;
+    conn->watch.reply = reply;
+    conn->watch.until = until;
+    conn->watch.is_there = conn->watch.is_broken = false;
+    code = perform(conn, "/v3/watch", timeout_ms, on_lines, reply);
+    if (conn->watch.is_there && !conn->watch.is_broken)
+        return ETCD_DONE;
+    return broken(conn, code);
 }

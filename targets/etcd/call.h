@@ -28,13 +28,19 @@ struct etcd_conn {
     char base[ETCD_URL_SIZE]; /* http://ip:port */
     CURL *curl;
     struct curl_slist *headers;
-    struct ord_buf body;  /* of the reply */
+    struct ord_buf body;  /* of the reply; of a watch: what is no line yet */
     struct ord_buf plain; /* of the request: the caller's to fill */
     uint32_t begun_count; /* requests begun in this call */
     int64_t sent_ns;
     int64_t received_ns;
     long status;
     char why[160];
+    struct {
+        struct ord_arena *arena;
+        struct etcd_reply *reply;
+        int64_t until;
+        bool is_there, is_broken;
+    } watch;
 };
 
 /* ip is "a.b.c.d" or "a.b.c.d:port".  To be closed also when it failed. */
@@ -45,5 +51,10 @@ void etcd_conn_close(struct etcd_conn *conn);
 enum etcd_end etcd_call(struct etcd_conn *conn, const char *path,
                         int64_t timeout_ms, struct ord_arena *arena,
                         struct etcd_reply *reply);
+/* Watches what conn->plain asks for until the revision has come; reply->kvs
+ * is all of it, in the order of its coming.  Blocks at most timeout_ms. */
+enum etcd_end etcd_watch(struct etcd_conn *conn, int64_t until,
+                         int64_t timeout_ms, struct ord_arena *arena,
+                         struct etcd_reply *reply);
 
 #endif

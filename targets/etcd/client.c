@@ -13,6 +13,7 @@ enum { PROBE_ARENA_MAX = 1 << 20 };
 struct etcd_client {
     const struct ord_client_init *init;
     bool is_serializable;
+    bool is_watched;
     struct etcd_lock lock;
     bool is_open[ORD_CLIENT_NODES_MAX];
     struct etcd_conn conns[ORD_CLIENT_NODES_MAX];
@@ -23,7 +24,7 @@ static int etcd_open(const struct ord_client_init *init, void **state,
 {
     struct etcd_client *client = *state;
     const char *read = ord_client_setting(init, "read", "linearizable");
-
+    const char *lists = ord_client_setting(init, "lists", "transactions");
     const char *ttl = ord_client_setting(init, "lock-ttl", "10");
 
     client->init = init;
@@ -35,6 +36,13 @@ static int etcd_open(const struct ord_client_init *init, void **state,
                         "setting read: '%s' is neither linearizable nor "
                         "serializable",
                         read);
+    client->is_watched =
+        init->workload == ORD_CLIENT_LISTS && strcmp(lists, "watched") == 0;
+    if (strcmp(lists, "watched") != 0 && strcmp(lists, "transactions") != 0)
+        return ord_fail(err, ORD_EUSAGE,
+                        "setting lists: '%s' is neither transactions nor "
+                        "watched",
+                        lists);
     if (client->lock.ttl_s < 1)
         return ord_fail(err, ORD_EUSAGE,
                         "setting lock-ttl: '%s' is no number of seconds", ttl);
@@ -90,6 +98,7 @@ static void etcd_invoke(void *state, const struct ord_client_op *op,
         .deadline_ns = ord_now_ns() + client->init->timeout_ms * ORD_MS,
         /* One replica's own state is what etcd calls serializable. */
         .is_serializable = client->is_serializable || is_pinned,
+        .is_watched = client->is_watched,
     };
 
     if (task.conn == NULL)

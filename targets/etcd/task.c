@@ -15,15 +15,18 @@ static const uint8_t conclusion[] = {
 };
 _Static_assert(sizeof conclusion == ETCD_ENDS, "every end has its conclusion");
 
-/* Posts conn->plain.  False: it is over, and concluded. */
-static bool post(struct etcd_task *task, const char *path, bool changes,
-                 struct etcd_reply *reply)
+/* Posts conn->plain; until > 0: to watch until that revision.  False: it is
+ * over, and concluded. */
+static bool ask(struct etcd_task *task, const char *path, bool changes,
+                int64_t until, struct etcd_reply *reply)
 {
     struct etcd_conn *conn = task->conn;
     int64_t left_ms = (task->deadline_ns - ord_now_ns()) / ORD_MS;
     enum etcd_end end = ETCD_NOT_SENT;
 
-    if (left_ms > 0)
+    if (left_ms > 0 && until > 0)
+        end = etcd_watch(conn, until, left_ms, task->done->arena, reply);
+    else if (left_ms > 0)
         end = etcd_call(conn, path, left_ms, task->done->arena, reply);
     if (left_ms > 0 && task->done->sent_ns == 0)
         task->done->sent_ns = conn->sent_ns;
@@ -42,6 +45,12 @@ static bool post(struct etcd_task *task, const char *path, bool changes,
     ord_client_conclude(task->done, ord_client_eased(conclusion[end], changes),
                         "%s", left_ms > 0 ? conn->why : "no time was left");
     return false;
+}
+
+static bool post(struct etcd_task *task, const char *path, bool changes,
+                 struct etcd_reply *reply)
+{
+    return ask(task, path, changes, 0, reply);
 }
 
 static void refuse(struct etcd_task *task, const char *why)
@@ -213,6 +222,35 @@ static void do_append(struct etcd_task *task)
     } while (!reply.is_succeeded);
 }
 
+/* ---- lists as watched keys ----------------------------------------------- */
+
+/* Now it stands at a revision; up to there the watch tells every one before,
+ * in an order that had better be that of the appends. */
+static void do_read_watched(struct etcd_task *task)
+{
+    struct ord_client_value *items;
+    struct etcd_reply reply;
+    uint32_t count = 0;
+    int64_t until = 0;
+
+    if (!read_one(task, &reply))
+        return;
+    if (reply.kv_count > 0) {
+        until = reply.kvs[0].mod_revision;
+        etcd_put_watch(&task->conn->plain, &task->op->key);
+        if (!ask(task, "/v3/watch", false, until, &reply))
+            return;
+    }
+    items = new_items(task, reply.kv_count);
+    for (; items != NULL && count < reply.kv_count; count++) {
+        if (reply.kvs[count].mod_revision > until)
+            break; /* it came after the read */
+        items[count] = ord_client_scalar(reply.kvs[count].value);
+    }
+    if (items != NULL)
+        take_items(task, items, count);
+}
+
 /* ---- locks --------------------------------------------------------------- */
 
 static struct ord_client_value holder(const struct etcd_lock *lock,
@@ -274,6 +312,10 @@ void etcd_task_run(struct etcd_task *task)
 
     if (f == ORD_CLIENT_READ && task->init->workload == ORD_CLIENT_SET)
         do_read_set(task);
+    else if (f == ORD_CLIENT_READ && task->is_watched)
+        do_read_watched(task);
+    else if (f == ORD_CLIENT_APPEND && task->is_watched)
+        do_write(task);
     else if (f == ORD_CLIENT_READ && task->init->workload == ORD_CLIENT_LISTS)
         do_read_list(task);
     else if (tasks[f] != NULL)

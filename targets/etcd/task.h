@@ -20,6 +20,7 @@ struct etcd_task {
     struct etcd_lock *lock;
     int64_t deadline_ns;
     bool is_serializable; /* reads: the member's own state */
+    bool is_watched;      /* a list is all that its key was ever set to */
 };
 
 /* Does the operation and concludes. */

@@ -154,6 +154,13 @@ void etcd_put_if_unchanged(struct ord_buf *out,
     ord_buf_text(out, "}]}");
 }
 
+void etcd_put_watch(struct ord_buf *out, const struct ord_client_value *key)
+{
+    ord_buf_text(out, "{\"create_request\":{");
+    put_key(out, key);
+    ord_buf_text(out, ",\"start_revision\":\"1\"}}");
+}
+
 void etcd_put_grant(struct ord_buf *out, int64_t ttl_s)
 {
     ord_buf_printf(out, "{\"TTL\":\"%lld\"}", (long long)ttl_s);
@@ -298,28 +305,36 @@ static bool read_kv(struct ord_json *in, struct ord_arena *arena,
     return ord_json_left(in, '}');
 }
 
+/* Room doubles: it is full at 4, 8, 16 ... */
+static struct etcd_kv *new_kv(struct ord_arena *arena, struct etcd_reply *out)
+{
+    uint32_t count = out->kv_count;
+
+    if (count == 0 || (count >= 4 && (count & (count - 1)) == 0)) {
+        uint32_t room = count == 0 ? 4 : 2 * count;
+        struct etcd_kv *more =
+            room > ETCD_KVS_MAX ? NULL
+                                : ord_arena_zalloc(arena, room, sizeof *more);
+
+        if (more == NULL)
+            return NULL;
+        if (count > 0)
+            memcpy(more, out->kvs, count * sizeof *more);
+        out->kvs = more;
+    }
+    out->kv_count++;
+    return &out->kvs[count];
+}
+
 static bool read_kvs(struct ord_json *in, struct ord_arena *arena,
                      struct etcd_reply *out)
 {
-    uint32_t room = 0;
-
     if (!ord_json_enter(in, '['))
         return false;
     while (ord_json_element(in)) {
-        if (out->kv_count == room) {
-            struct etcd_kv *more;
+        struct etcd_kv *kv = new_kv(arena, out);
 
-            room = room == 0 ? 4 : 2 * room;
-            if (room > ETCD_KVS_MAX)
-                return false;
-            more = ord_arena_zalloc(arena, room, sizeof *more);
-            if (more == NULL)
-                return false;
-            if (out->kv_count > 0)
-                memcpy(more, out->kvs, out->kv_count * sizeof *more);
-            out->kvs = more;
-        }
-        if (!read_kv(in, arena, &out->kvs[out->kv_count++]))
+        if (kv == NULL || !read_kv(in, arena, kv))
             return false;
     }
     return ord_json_left(in, ']');
@@ -356,4 +371,86 @@ bool etcd_reply_parse(struct ord_bytes text, struct ord_arena *arena,
             return false;
     }
     return ord_json_left(&in, '}') && ord_json_done(&in);
+}
+
+/* ---- watches ------------------------------------------------------------ */
+
+/* A put says no type.  Deletes are skipped: nobody deletes what is watched. */
+static bool read_event(struct ord_json *in, struct ord_arena *arena,
+                       struct etcd_reply *out)
+{
+    struct ord_bytes key, type = {"PUT", 3};
+    struct etcd_kv kv = {0};
+
+    if (!ord_json_enter(in, '{'))
+        return false;
+    while (ord_json_member(in, &key)) {
+        bool good;
+
+        if (ord_bytes_is(key, "type"))
+            good = ord_json_string(in, &type);
+        else if (ord_bytes_is(key, "kv"))
+            good = read_kv(in, arena, &kv);
+        else
+            good = ord_json_skip(in);
+        if (!good)
+            return false;
+    }
+    if (ord_bytes_is(type, "PUT")) {
+        struct etcd_kv *at = new_kv(arena, out);
+
+        if (at == NULL)
+            return false;
+        *at = kv;
+    }
+    return ord_json_left(in, '}');
+}
+
+static bool read_events(struct ord_json *in, struct ord_arena *arena,
+                        struct etcd_reply *out)
+{
+    if (!ord_json_enter(in, '['))
+        return false;
+    while (ord_json_element(in)) {
+        if (!read_event(in, arena, out))
+            return false;
+    }
+    return ord_json_left(in, ']');
+}
+
+static bool read_result(struct ord_json *in, struct ord_arena *arena,
+                        struct etcd_reply *out)
+{
+    struct ord_bytes key;
+
+    if (!ord_json_enter(in, '{'))
+        return false;
+    while (ord_json_member(in, &key)) {
+        bool good;
+
+        if (ord_bytes_is(key, "header"))
+            good = read_header(in, out);
+        else if (ord_bytes_is(key, "events"))
+            good = read_events(in, arena, out);
+        else if (ord_bytes_is(key, "canceled"))
+            good = false;
+        else
+            good = ord_json_skip(in);
+        if (!good)
+            return false;
+    }
+    return ord_json_left(in, '}');
+}
+
+bool etcd_events_parse(struct ord_bytes line, struct ord_arena *arena,
+                       struct etcd_reply *out)
+{
+    struct ord_json in = {.at = line.at, .end = line.at + line.size};
+    struct ord_bytes key;
+
+    if (line.size == 0 || !ord_json_enter(&in, '{') ||
+        !ord_json_member(&in, &key) || !ord_bytes_is(key, "result"))
+        return false;
+    return read_result(&in, arena, out) && !ord_json_member(&in, &key) &&
+           ord_json_left(&in, '}') && ord_json_done(&in);
 }

@@ -47,6 +47,8 @@ void etcd_put_if_unchanged(struct ord_buf *out,
                            const struct ord_client_value *key,
                            int64_t mod_revision,
                            const struct ord_client_value *value);
+/* All that the key was ever set to, from the first revision on. */
+void etcd_put_watch(struct ord_buf *out, const struct ord_client_value *key);
 void etcd_put_grant(struct ord_buf *out, int64_t ttl_s);
 /* Makes the lock's key, under a lease, if it is not there; and removes it if
  * it is still the holder's. */
@@ -58,6 +60,11 @@ void etcd_put_unlock(struct ord_buf *out, const struct ord_client_value *key,
 /* False where it is not a JSON object of etcd's. */
 bool etcd_reply_parse(struct ord_bytes text, struct ord_arena *arena,
                       struct etcd_reply *out);
+
+/* One line of a watch: appends what was put to out->kvs.  False where it is no
+ * such line, or etcd says that the watch is over. */
+bool etcd_events_parse(struct ord_bytes line, struct ord_arena *arena,
+                       struct etcd_reply *out);
 
 void etcd_base64_put(struct ord_buf *out, struct ord_bytes bytes);
 /* at == NULL on bad input or without memory. */

@@ -22,7 +22,10 @@ enum way {
     WAY_RESETS,
     WAY_SILENT,
     WAY_HALF,
-    WAY_DOWN, /* not listening */
+    WAY_WATCH,       /* line by line, and then nothing */
+    WAY_WATCH_ENDS,  /* ... and then the end */
+    WAY_WATCH_WRONG, /* ... and then nonsense */
+    WAY_DOWN,        /* not listening */
 };
 
 static struct server server;
@@ -69,6 +72,29 @@ static void answer(int fd, enum way way)
     server_say(fd, text, strlen(text));
 }
 
+/* Two lines in three pieces, chunk by chunk. */
+static void tell_watch(int fd, enum way way)
+{
+    static const char *const chunks[] = {
+        "{\"result\":{\"created\":true}}\n{\"result\":",
+        "{\"events\":[{\"kv\":{\"mod_revision\":\"5\",\"value\":\"NQ==\"}}",
+        ",{\"kv\":{\"mod_revision\":\"7\",\"value\":\"Nw==\"}}]}}\n"};
+    char text[256];
+
+    (void)snprintf(text, sizeof text,
+                   "HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n");
+    server_say(fd, text, strlen(text));
+    for (size_t i = 0; i < sizeof chunks / sizeof *chunks; i++) {
+        (void)snprintf(text, sizeof text, "%zx\r\n%s\r\n", strlen(chunks[i]),
+                       chunks[i]);
+        server_say(fd, text, strlen(text));
+    }
+    if (way == WAY_WATCH_ENDS)
+        server_say(fd, "0\r\n\r\n", 5);
+    if (way == WAY_WATCH_WRONG)
+        server_say(fd, "3\r\n{}\n\r\n", 8);
+}
+
 /* A request ends with the last brace of its body. */
 static bool is_request(const char *text, size_t size)
 {
@@ -85,7 +111,9 @@ static void serve(int fd)
             server_will_reset(fd);
         if (way == WAY_CLOSES || way == WAY_RESETS)
             return;
-        if (way != WAY_SILENT)
+        if (way >= WAY_WATCH)
+            tell_watch(fd, way);
+        else if (way != WAY_SILENT)
             answer(fd, way);
         if (way == WAY_HALF || way == WAY_GARBAGE)
             return;
@@ -201,4 +229,37 @@ Test(etcd_call, nothing_sent_is_known)
                                 &err),
                  ORD_EUSAGE);
     etcd_conn_close(&nobody);
+}
+
+static enum etcd_end watch(enum way way, int64_t until)
+{
+    struct ord_client_value key = ord_client_int(1);
+
+    server.way = way;
+    ord_buf_clear(&conn.plain);
+    etcd_put_watch(&conn.plain, &key);
+    return etcd_watch(&conn, until, TIMEOUT_MS, &arena, &reply);
+}
+
+Test(etcd_call, a_watch_ends_where_it_is_enough)
+{
+    static const struct {
+        enum way way;
+        int64_t until;
+        enum etcd_end want;
+    } rows[] = {
+        {WAY_WATCH, 7, ETCD_DONE},       {WAY_WATCH, 6, ETCD_DONE},
+        {WAY_WATCH, 8, ETCD_LOST},       {WAY_WATCH_ENDS, 7, ETCD_DONE},
+        {WAY_WATCH_ENDS, 8, ETCD_LOST},  {WAY_WATCH_WRONG, 8, ETCD_LOST},
+        {WAY_BAD_REQUEST, 7, ETCD_LOST}, {WAY_SILENT, 7, ETCD_LOST},
+        {WAY_RESETS, 7, ETCD_LOST},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        cr_expect_eq(watch(rows[i].way, rows[i].until), rows[i].want,
+                     "row %zu: %s", i, conn.why);
+        if (rows[i].want == ETCD_DONE)
+            cr_expect_eq(reply.kv_count, 2, "row %zu", i);
+    }
+    cr_expect_eq(call(WAY_ANSWERS), ETCD_DONE, "calls go on after watches");
 }

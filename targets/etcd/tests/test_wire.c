@@ -177,3 +177,53 @@ Test(etcd_wire, what_etcd_leaves_out_is_its_zero)
     cr_expect_eq(reply.kv_count, 0);
     cr_expect(ord_bytes_is(reply.error, "a"));
 }
+
+Test(etcd_wire, a_watch_tells_what_was_put)
+{
+    static const struct {
+        const char *line;
+        const char *values; /* NULL: it is no line of a watch */
+    } rows[] = {
+        {"{\"result\":{\"header\":{\"revision\":\"9\"},\"created\":true}}", ""},
+        {"{\"result\":{\"header\":{\"revision\":\"9\"},\"events\":["
+         "{\"kv\":{\"key\":\"aw==\",\"mod_revision\":\"4\",\"value\":\"NA==\"}}"
+         ","
+         "{\"type\":\"DELETE\",\"kv\":{\"key\":\"aw==\"}},"
+         "{\"kv\":{\"key\":\"aw==\",\"mod_revision\":\"7\",\"value\":\"NQ==\"}}"
+         "]}}",
+         "45"},
+        {"{\"result\":{\"canceled\":true}}", NULL},
+        {"{\"error\":{\"message\":\"no\"}}", NULL},
+        {"{\"result\":{\"events\":[{\"kv\":{\"value\":\"!\"}}]}}", NULL},
+        {"{\"result\":{}", NULL},
+        {"{\"result\":{}}x", NULL},
+        {"{}", NULL},
+        {"", NULL},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct etcd_reply reply = {.revision = -1};
+        bool good =
+            etcd_events_parse(ord_bytes_of(rows[i].line), &arena, &reply);
+
+        cr_expect_eq(good, rows[i].values != NULL, "%s", rows[i].line);
+        ord_buf_clear(&out);
+        for (uint32_t k = 0; good && k < reply.kv_count; k++)
+            ord_buf_add(&out, reply.kvs[k].value);
+        if (good)
+            cr_expect_str_eq(ord_buf_str(&out), rows[i].values);
+    }
+}
+
+Test(etcd_wire, many_events_need_room)
+{
+    static const char line[] =
+        "{\"result\":{\"events\":[{\"kv\":{\"mod_revision\":\"4\"}}]}}";
+    struct etcd_reply reply = {.revision = -1};
+
+    for (uint32_t i = 0; i < 1000; i++) {
+        cr_assert(etcd_events_parse(ord_bytes_of(line), &arena, &reply));
+        cr_assert_eq(reply.kv_count, i + 1);
+        cr_assert_eq(reply.kvs[i].mod_revision, 4);
+    }
+}
