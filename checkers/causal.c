@@ -19,11 +19,12 @@
  * (CyclicHB), and no nil-read has a write of its object before it
  *              (WriteHBInitRead): each session sees one order.
  * Not claimed: real time; final reads; unfinished writes that nobody saw; that
- * a cas is atomic, or that a failed one saw another value; sets and lists
- * (consistent-prefix). Unknown:     a read object is no register; a read
- * returned a value that was written more than once (what can be said without
- * that read is said); no read could be judged; the budget of steps or memory is
- *              used up.
+ *              a cas is atomic, or that a failed one saw another value; sets
+ *              and lists: consistent-prefix judges those.
+ * Unknown:     a read object is no register; a read returned a value that was
+ *              written more than once (what can be said without that read is
+ *              said); no read could be judged; the budget of steps or memory
+ *              is used up.
  * Cost:        cc, ccv: O(calls x sessions) at worst; see causality.h.  cm: the
  *              same per round where all sessions together have no cycle, else
  *              once more for each session.

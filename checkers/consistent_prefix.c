@@ -12,6 +12,8 @@
  *              Sets and lists, object by object: no read has an element and
  *              misses one known before the first was added (log: none: of the
  *              same session), and no list has the two the other way round.
+ *              Lists, but with log: none: of two reads of one list one is the
+ *              beginning of the other; each is compared with the longest.
  * Not claimed: that a session that goes back in time reads no prefix: of
  *              registers a read shows one version only, so that its reads
  *              are taken together (where replicas lag and a session moves
@@ -224,6 +226,26 @@ static const struct ord_op *op_of(const struct prefix *prefix, uint32_t call)
     return ord_history_op(prefix->in->history, prefix->trace.calls.begin[call]);
 }
 
+static void keep_core(struct prefix *prefix, const struct ord_named *named)
+{
+    struct ord_proof *proof = NULL;
+    uint32_t *ops = NULL;
+
+    if (!prefix->in->wants_proof || prefix->out->violation_count != 1)
+        return;
+    proof = ord_arena_zalloc(prefix->in->arena, 1, sizeof *proof);
+    ops = ord_arena_zalloc(prefix->in->arena, ORD_NAMED_MAX, sizeof *ops);
+    if (proof == NULL || ops == NULL)
+        return;
+    *proof = (struct ord_proof){.next = prefix->out->proof,
+                                .key = named->key,
+                                .ops = ops,
+                                .count = named->count};
+    for (uint32_t i = 0; i < named->count; i++)
+        ops[i] = (uint32_t)named->ops[i]->index;
+    prefix->out->proof = proof;
+}
+
 static void found_bag(struct prefix *prefix, uint32_t key, uint32_t read,
                       uint32_t seen, uint32_t missing, const char *how)
 {
@@ -234,8 +256,6 @@ static void found_bag(struct prefix *prefix, uint32_t key, uint32_t read,
                               .ops = {op_of(prefix, missing),
                                       op_of(prefix, seen), op_of(prefix, read)},
                               .count = 3};
-    struct ord_proof *proof = NULL;
-    uint32_t *ops = NULL;
 
     if (ord_found_enough(prefix->out))
         return;
@@ -256,19 +276,7 @@ static void found_bag(struct prefix *prefix, uint32_t key, uint32_t read,
               ord_text_when(named.ops[2]).at, ord_text_value(&has).at, how,
               ord_text_value(&misses).at, (long long)named.ops[1]->process,
               ord_text_when(named.ops[1]).at);
-    if (!prefix->in->wants_proof || prefix->out->violation_count != 1)
-        return;
-    proof = ord_arena_zalloc(prefix->in->arena, 1, sizeof *proof);
-    ops = ord_arena_zalloc(prefix->in->arena, ORD_NAMED_MAX, sizeof *ops);
-    if (proof == NULL || ops == NULL)
-        return;
-    *proof = (struct ord_proof){.next = prefix->out->proof,
-                                .key = named.key,
-                                .ops = ops,
-                                .count = named.count};
-    for (uint32_t i = 0; i < named.count; i++)
-        ops[i] = (uint32_t)named.ops[i]->index;
-    prefix->out->proof = proof;
+    keep_core(prefix, &named);
 }
 
 /* What takes part: an element that one add brought. */
@@ -369,7 +377,7 @@ static bool check_counts(struct prefix *prefix, uint32_t key, uint32_t read,
 }
 
 /* From the end: the earliest known of a group so far stands behind all. */
-static void check_list(struct prefix *prefix, uint32_t key, uint32_t read,
+static bool check_list(struct prefix *prefix, uint32_t key, uint32_t read,
                        const uint32_t *items, uint32_t count)
 {
     const struct ord_calls *calls = &prefix->trace.calls;
@@ -389,7 +397,7 @@ static void check_list(struct prefix *prefix, uint32_t key, uint32_t read,
                 calls->begin[element->add]) {
             found_bag(prefix, key, read, element->add, prefix->latest[group],
                       "before");
-            return;
+            return true;
         }
         if (prefix->stamps[group] != read + 1 ||
             place <
@@ -399,13 +407,107 @@ static void check_list(struct prefix *prefix, uint32_t key, uint32_t read,
             prefix->latest[group] = element->add;
         }
     }
+    return false;
+}
+
+/* ---- the order of a list ------------------------------------------------- */
+
+/* The next item from *at on that takes part; NONE: there is none. */
+static uint32_t next_sure(const struct prefix *prefix, uint32_t key,
+                          const uint32_t *items, uint32_t count, uint32_t *at)
+{
+    while (*at < count) {
+        uint32_t atom = items[(*at)++];
+
+        if (sure(prefix, key, atom) != NULL)
+            return atom;
+    }
+    return ORD_ATOM_NONE;
+}
+
+static uint32_t find_longest(const struct prefix *prefix, uint32_t key)
+{
+    const struct ord_calls *calls = &prefix->trace.calls;
+    uint32_t longest = NO_CALL;
+    uint32_t most = 0;
+
+    for (uint32_t i = calls->key_first[key]; i < calls->key_first[key + 1];
+         i++) {
+        uint32_t read = calls->by_key[i];
+        const uint32_t *items = NULL;
+        uint32_t have = 0;
+        uint32_t at = 0;
+        uint32_t count;
+
+        if (!is_judged(calls, read))
+            continue;
+        count = ord_atom_items(calls, calls->out[read], &items);
+        while (next_sure(prefix, key, items, count, &at) != ORD_ATOM_NONE)
+            have++;
+        if (have > most) {
+            most = have;
+            longest = read;
+        }
+    }
+    return longest;
+}
+
+static void found_orders(struct prefix *prefix, uint32_t key, uint32_t read,
+                         uint32_t longest, const uint32_t atoms[2])
+{
+    const struct ord_calls *calls = &prefix->trace.calls;
+    struct ord_value here = ord_atom_value(calls, atoms[0]);
+    struct ord_value there = ord_atom_value(calls, atoms[1]);
+    struct ord_named named = {
+        .key = calls->keys[key],
+        .ops = {op_of(prefix, prefix->elements[atoms[0]].add),
+                op_of(prefix, prefix->elements[atoms[1]].add),
+                op_of(prefix, read), op_of(prefix, longest)},
+        .count = 4};
+
+    if (ord_found_enough(prefix->out))
+        return;
+    ord_found(prefix->in, prefix->out, &named,
+              "no one order: process %lld's read of %s at %s has %s where "
+              "process %lld's read at %s has %s, and the same before it: "
+              "neither is the beginning of the other",
+              (long long)named.ops[2]->process, ord_text_key(&named.key).at,
+              ord_text_when(named.ops[2]).at, ord_text_value(&here).at,
+              (long long)named.ops[3]->process, ord_text_when(named.ops[3]).at,
+              ord_text_value(&there).at);
+    keep_core(prefix, &named);
+}
+
+static void check_order(struct prefix *prefix, uint32_t key, uint32_t read,
+                        uint32_t longest)
+{
+    const struct ord_calls *calls = &prefix->trace.calls;
+    const uint32_t *items[2] = {NULL, NULL};
+    uint32_t counts[2];
+    uint32_t at[2] = {0, 0};
+    uint32_t atoms[2];
+
+    counts[0] = ord_atom_items(calls, calls->out[read], &items[0]);
+    counts[1] = ord_atom_items(calls, calls->out[longest], &items[1]);
+    do {
+        for (int i = 0; i < 2; i++)
+            atoms[i] = next_sure(prefix, key, items[i], counts[i], &at[i]);
+        if (atoms[0] == ORD_ATOM_NONE)
+            return;
+    } while (atoms[0] == atoms[1]);
+    ORD_ASSERT(atoms[1] != ORD_ATOM_NONE); /* it is the longest */
+    found_orders(prefix, key, read, longest, atoms);
 }
 
 static void check_bag(struct prefix *prefix, uint32_t key)
 {
     const struct ord_calls *calls = &prefix->trace.calls;
+    bool is_list = prefix->trace.key_kind[key] == ORD_OBJECT_LIST;
+    uint32_t longest;
 
     list_known(prefix, key);
+    longest =
+        is_list && !prefix->by_session ? find_longest(prefix, key) : NO_CALL;
     for (uint32_t i = calls->key_first[key]; i < calls->key_first[key + 1];
          i++) {
         uint32_t read = calls->by_key[i];
@@ -417,9 +519,11 @@ static void check_bag(struct prefix *prefix, uint32_t key)
         prefix->read_count++;
         count = ord_atom_items(calls, calls->out[read], &items);
         note_latest(prefix, key, read, items, count);
-        if (!check_counts(prefix, key, read, items, count) &&
-            prefix->trace.key_kind[key] == ORD_OBJECT_LIST)
-            check_list(prefix, key, read, items, count);
+        if (check_counts(prefix, key, read, items, count) ||
+            (is_list && check_list(prefix, key, read, items, count)))
+            continue;
+        if (longest != NO_CALL)
+            check_order(prefix, key, read, longest);
     }
 }
 

@@ -9,15 +9,17 @@
  *              apart), final reads, unfinished writes that nobody saw.
  * Unknown:     a read object is no register; a read returned a value that was
  *              written more than once, or k > 2 lies between the bounds;
- * nothing was read; the budget of steps (of k = 2) is used up. Exact:       for
- * k = 1 by zones (Gibbons, Korach, SIAM J. Comput. 26(4), 1997), for k = 2 by
- * LBT (atomic_two.c).  For k > 2 nobody knows a polynomial test: where some
- * read is k or more writes behind for certain it fails, where the order of the
- * writes' ends is good enough it passes. Measures:    k_min and k_max, between
- * which the least k lies. Cost:        O(calls log calls); k = 2: times the
- * writes open at one time. Source:      Golab, Hurwitz, Li: On the
- * k-atomicity-verification problem, ICDCS 2013 (arXiv 1309.5522); Golab, Li,
- * Shah: Analyzing consistency properties for fun and profit, PODC 2011.
+ *              nothing was read; the budget of steps (of k = 2) is used up.
+ * Exact:       for k = 1 by zones (Gibbons, Korach, SIAM J. Comput. 26(4),
+ *              1997), for k = 2 by LBT (atomic_two.c).  For k > 2 nobody knows
+ *              a polynomial test: where some read is k or more writes behind
+ *              for certain it fails, where the order of the writes' ends is
+ *              good enough it passes.
+ * Measures:    k_min and k_max, between which the least k lies.
+ * Cost:        O(calls log calls); k = 2: times the writes open at one time.
+ * Source:      Golab, Hurwitz, Li: On the k-atomicity-verification problem,
+ *              ICDCS 2013 (arXiv 1309.5522); Golab, Li, Shah: Analyzing
+ *              consistency properties for fun and profit, PODC 2011.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -221,13 +221,67 @@ static bool is_disordered(struct prefix *p, const uint32_t *atoms,
     return false;
 }
 
+/* The next sure one from there on; count: there is none. */
+static uint32_t skip(struct prefix *p, const uint32_t *atoms, uint32_t count,
+                     uint32_t from)
+{
+    while (from < count && !is_sure(p, atoms[from]))
+        from++;
+    return from;
+}
+
+/* The first of the reads with most sure items; NEVER: none has any. */
+static uint32_t longest_of(struct prefix *p)
+{
+    const struct facts *f = p->f;
+    uint32_t best = NEVER;
+    uint32_t most = 0;
+
+    for (uint32_t i = 0; i < f->count; i++) {
+        const uint32_t *atoms = NULL;
+        uint32_t have = 0;
+        uint32_t count;
+
+        if (!is_read(f, f->at[i]))
+            continue;
+        count = ord_atom_items(f->calls, f->calls->out[f->at[i]], &atoms);
+        for (uint32_t j = skip(p, atoms, count, 0); j < count;
+             j = skip(p, atoms, count, j + 1))
+            have++;
+        best = have > most ? f->at[i] : best;
+        most = have > most ? have : most;
+    }
+    return best;
+}
+
+/* Somewhere the list goes on otherwise than the longest one. */
+static bool parts_from(struct prefix *p, uint32_t read, uint32_t longest)
+{
+    const struct ord_calls *calls = p->f->calls;
+    const uint32_t *a = NULL;
+    const uint32_t *b = NULL;
+    uint32_t count_a = ord_atom_items(calls, calls->out[read], &a);
+    uint32_t count_b = ord_atom_items(calls, calls->out[longest], &b);
+    uint32_t i = skip(p, a, count_a, 0);
+    uint32_t j = skip(p, b, count_b, 0);
+
+    while (i < count_a && j < count_b && a[i] == b[j]) {
+        i = skip(p, a, count_a, i + 1);
+        j = skip(p, b, count_b, j + 1);
+    }
+    return i < count_a;
+}
+
 static void check_object(struct prefix *p, bool is_list)
 {
     struct facts *f = p->f;
 
+    uint32_t longest;
+
     note_changes(p);
     note_reads(p);
     sort_known(p);
+    longest = is_list && !p->by_session ? longest_of(p) : NEVER;
     for (uint32_t i = 0; i < f->count; i++) {
         uint32_t read = f->at[i];
         const uint32_t *atoms = NULL;
@@ -238,7 +292,8 @@ static void check_object(struct prefix *p, bool is_list)
         p->reads++;
         count = ord_atom_items(f->calls, f->calls->out[read], &atoms);
         if (misses(p, read, atoms, count) ||
-            (is_list && is_disordered(p, atoms, count)))
+            (is_list && is_disordered(p, atoms, count)) ||
+            (longest != NEVER && parts_from(p, read, longest)))
             ord_blame(f, read);
     }
 }
