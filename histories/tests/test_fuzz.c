@@ -1,4 +1,5 @@
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -6,6 +7,7 @@
 #include "histories/block.h"
 #include "histories/calls.h"
 #include "histories/log_format.h"
+#include "histories/log_tail.h"
 #include "support_history.h"
 
 enum { MUTATIONS = 5000, CHANGES_MAX = 6 };
@@ -262,6 +264,81 @@ Test(fuzz, log, .timeout = 120)
     cr_assert_eq(ord_log_close(&log, &err), ORD_OK);
     slurp(path, &bytes);
     fuzz(ord_buf_bytes(&bytes), ORD_FORMAT_OWN);
+    ord_buf_fini(&bytes);
+    ord_history_free(&h);
+    unlink(path);
+}
+
+/* A mapped file of many blocks, asked for a few operations at random first:
+ * each block is paired by itself, from columns that may contradict others. */
+static bool look_around(const char *path, struct ord_rng *rng)
+{
+    const struct ord_history_options how = {.format = ORD_FORMAT_OWN,
+                                            .size_max = 1 << 26};
+    struct ord_history *h = NULL;
+    struct ord_err err = {0};
+    bool is_good;
+
+    if (ord_history_open(path, &how, &h, &err) != ORD_OK) {
+        cr_assert_str_not_empty(err.text);
+        return false;
+    }
+    for (int i = 0; i < 4 && ord_history_count(h) > 0; i++) {
+        uint64_t at = ord_rng_below(rng, (uint64_t)ord_history_count(h));
+        const struct ord_op *op = ord_history_op(h, (int64_t)at);
+
+        cr_assert(op->pair == ORD_NO_PAIR ||
+                  (op->pair >= 0 && op->pair < ord_history_count(h)));
+        (void)ord_history_pair(h, op);
+    }
+    look_at_calls(h);
+    ORD_OPS (h, op) {
+        const struct ord_op *pair = ord_history_pair(h, op);
+
+        cr_assert(pair == NULL || pair->process == op->process);
+    }
+    is_good = ord_history_trouble(h, &err) == ORD_OK;
+    ord_history_free(&h);
+    return is_good;
+}
+
+Test(fuzz, blocks, .timeout = 300)
+{
+    struct ord_rng rng = ord_rng_stream(1, "blocks", 0);
+    struct ord_history *h = tell(160);
+    struct ord_log *log = NULL;
+    struct ord_err err = {0};
+    struct ord_buf bytes;
+    char path[PATH_SIZE];
+    const char *more = getenv("ORD_FUZZ_COUNT");
+    int count = more != NULL ? (int)strtol(more, NULL, 10) : MUTATIONS / 2;
+    int good = 0;
+    char *work;
+
+    fresh_path(path);
+    cr_assert_eq(ord_log_create(path, "{}", &log, &err), ORD_OK);
+    ord_log_set_rows(log, 4);
+    ORD_OPS (h, op)
+        cr_assert_eq(ord_log_append(log, op, 5, 6, &err), ORD_OK);
+    cr_assert_eq(ord_log_close(&log, &err), ORD_OK);
+    slurp(path, &bytes);
+    work = malloc(bytes.size);
+    for (int i = 0; i < count; i++) {
+        int fd;
+
+        memcpy(work, bytes.at, bytes.size);
+        for (uint64_t j = ord_rng_below(&rng, CHANGES_MAX); j > 0; j--)
+            work[ord_rng_below(&rng, bytes.size)] ^=
+                (char)(1 << ord_rng_below(&rng, 8));
+        sign((unsigned char *)work, bytes.size);
+        fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+        cr_assert_eq(write(fd, work, bytes.size), (ssize_t)bytes.size);
+        close(fd);
+        good += look_around(path, &rng);
+    }
+    cr_expect_gt(good, count / 10);
+    cr_expect_lt(good, count);
+    free(work);
     ord_buf_fini(&bytes);
     ord_history_free(&h);
     unlink(path);
