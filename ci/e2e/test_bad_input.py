@@ -99,6 +99,32 @@ class CampaignFile(Case):
         self.assertIn("there is no folder", done.stderr)
 
 
+class CutHistory(Case):
+    def test_cut_while_it_is_read(self):
+        """Somebody truncates the file at any moment: never a crash."""
+        path = self.path("h.ordeal")
+        done = ordeal("generate", "--workload", "cas-register", "--ops",
+                      "200000", "-o", path)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(path, "rb") as file:
+            whole = file.read()
+        ends = set()
+        for i in range(24):
+            with open(path, "r+b") as file:
+                file.write(whole)
+            check = subprocess.Popen(
+                [ORDEAL, "check", path, "--checker", "linearizable"],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            time.sleep(0.02 * i)
+            os.truncate(path, 4096)
+            out, err = check.communicate(timeout=60)
+            ends.add(check.returncode)
+            self.assertIn(check.returncode, (0, 1, 3, 5, 64), err)
+            if check.returncode in (5, 64):
+                self.assertEqual(len(err.splitlines()), 1, err)
+        self.assertIn(0, ends, "some were done before")
+
+
 class Clients(Case):
     """A client that misbehaves costs its operation, never the run."""
 

@@ -231,6 +231,18 @@ static bool hold_standard_files(void)
     return true;
 }
 
+/* Histories are mapped: who cuts the file while we read it takes pages away. */
+static void on_cut_file(int signal)
+{
+    static const char words[] =
+        "ordeal: a file that was being read has become shorter, or its disk "
+        "fails: try again when nobody writes to it, or on a copy\n";
+
+    (void)signal;
+    (void)!write(STDERR_FILENO, words, sizeof words - 1);
+    _exit(ORD_CELL_INFRASTRUCTURE);
+}
+
 static int find_folders(struct ord_cli *cli, struct ord_err *err)
 {
     char path[ORD_PATH_MAX];
@@ -257,6 +269,7 @@ int main(int argc, char **argv)
     if (!hold_standard_files())
         return ORD_CELL_INFRASTRUCTURE;
     (void)signal(SIGPIPE, SIG_IGN); /* write errors are looked at instead */
+    (void)signal(SIGBUS, on_cut_file);
     if (argc < 2) {
         print_help(stderr);
         return ORD_EXIT_USAGE;
