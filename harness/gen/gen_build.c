@@ -3,6 +3,8 @@
 #include "harness/base/err.h"
 #include "harness/gen/gen_node.h"
 
+enum { PPM = 1000000 };
+
 /* Allocates a kind's struct with its first member filled in. */
 static void *make_node(const struct ord_gen_shape *shape, size_t size,
                        const struct ord_gen_kind *kind)
@@ -52,7 +54,8 @@ struct one {
     struct ord_gen *child;
     uint64_t limit;    /* limit */
     uint32_t in_a_row; /* until-fails */
-    int64_t time_ns;   /* stagger: the mean; time-limit */
+    uint32_t spread;   /* in-step: ppm of the beat */
+    int64_t time_ns;   /* stagger, in-step: the mean; time-limit */
     struct one_worker *workers;
 };
 
@@ -88,6 +91,17 @@ static struct one *make_one(const struct ord_gen_shape *shape,
     return one->workers == NULL ? NULL : one;
 }
 
+/* How long the crew takes for an operation each, with room to add up. */
+static int64_t beat_ns(const struct one *one, const struct ord_gen_call *call)
+{
+    int64_t beat;
+
+    if (__builtin_mul_overflow(one->time_ns, call->crew_count, &beat) ||
+        beat > INT64_MAX / 4)
+        beat = INT64_MAX / 4;
+    return beat;
+}
+
 static enum ord_gen_answer stagger_ask(struct ord_gen *gen,
                                        const struct ord_gen_call *call)
 {
@@ -101,13 +115,9 @@ static enum ord_gen_answer stagger_ask(struct ord_gen *gen,
     if (!w->is_waiting) {
         uint64_t worker = call->ask->worker;
         struct ord_rng rng = {ord_hash(call->path, worker, w->count)};
-        int64_t mean_ns;
+        int64_t wait_ns = ord_rng_range(&rng, 0, 2 * beat_ns(one, call));
 
-        if (__builtin_mul_overflow(one->time_ns, call->crew_count, &mean_ns) ||
-            mean_ns > INT64_MAX / 4)
-            mean_ns = INT64_MAX / 4;
-        mean_ns = ord_rng_range(&rng, 0, 2 * mean_ns);
-        if (__builtin_add_overflow(w->due_ns, mean_ns, &w->due_ns))
+        if (__builtin_add_overflow(w->due_ns, wait_ns, &w->due_ns))
             w->due_ns = INT64_MAX;
         w->is_waiting = true;
     }
@@ -133,6 +143,48 @@ struct ord_gen *ord_gen_stagger(const struct ord_gen_shape *shape,
     if (one == NULL)
         return NULL;
     one->time_ns = mean_ns;
+    return &one->gen;
+}
+
+static enum ord_gen_answer in_step_ask(struct ord_gen *gen,
+                                       const struct ord_gen_call *call)
+{
+    struct one *one = (struct one *)gen;
+    struct one_worker *w = &one->workers[call->ask->worker];
+    struct ord_rng rng = {ord_hash(call->path, call->ask->worker, w->count)};
+    int64_t beat = beat_ns(one, call);
+    int64_t spread_ns =
+        beat / PPM * one->spread + beat % PPM * one->spread / PPM;
+    int64_t within_ns = ord_rng_range(&rng, 0, spread_ns);
+    int64_t due_ns = INT64_MAX;
+    enum ord_gen_answer answer;
+
+    if (w->count > INT64_MAX ||
+        __builtin_mul_overflow(beat, (int64_t)w->count, &due_ns) ||
+        __builtin_add_overflow(due_ns, within_ns, &due_ns))
+        due_ns = INT64_MAX;
+    if (call->ask->time_ns < due_ns) {
+        *call->until_ns = due_ns;
+        return ORD_GEN_WAIT;
+    }
+    answer = ask_child(one, call);
+    w->count += answer == ORD_GEN_OP;
+    return answer;
+}
+
+struct ord_gen *ord_gen_in_step(const struct ord_gen_shape *shape,
+                                struct ord_gen *child, int64_t mean_ns,
+                                uint32_t spread_ppm)
+{
+    static const struct ord_gen_kind kind = {in_step_ask, one_update};
+    struct one *one = make_one(shape, child, &kind);
+
+    ORD_ASSERT(mean_ns >= 0);
+    ORD_ASSERT(spread_ppm <= PPM);
+    if (one == NULL)
+        return NULL;
+    one->time_ns = mean_ns;
+    one->spread = spread_ppm;
     return &one->gen;
 }
 
@@ -293,7 +345,8 @@ static enum ord_gen_answer ops_ask(struct ord_gen *gen,
         .number = w->count, .worker = worker, .rng = &rng, .items = w->items};
 
     ops->make(ops->ctx, &draw, call->op);
-    call->op->name = ord_f_name((enum ord_f)call->op->f);
+    if (call->op->f != ORD_F_OTHER)
+        call->op->name = ord_f_name((enum ord_f)call->op->f);
     w->count++;
     return ORD_GEN_OP;
 }

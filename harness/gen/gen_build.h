@@ -13,7 +13,7 @@
 
 #include "harness/gen/gen.h"
 
-enum { ORD_GEN_CHILDREN_MAX = 16, ORD_GEN_ITEMS_MAX = 4 };
+enum { ORD_GEN_CHILDREN_MAX = 16, ORD_GEN_ITEMS_MAX = 64 };
 
 struct ord_gen_draw { /* what an operation may be made of */
     uint64_t number;  /* the worker's so many-th operation here, from 0 */
@@ -23,7 +23,8 @@ struct ord_gen_draw { /* what an operation may be made of */
 };
 
 /* Makes the operation: a pure function of ctx and draw.  op comes with all
- * fields at "nothing said"; f is to be set, and name follows it. */
+ * fields at "nothing said"; f is to be set, and name follows it; of ORD_F_OTHER
+ * name is to be set. */
 typedef void ord_gen_make(const void *ctx, const struct ord_gen_draw *draw,
                           struct ord_op *op);
 
@@ -40,6 +41,13 @@ struct ord_gen *ord_gen_mix(const struct ord_gen_shape *shape,
  * late catches up at once. */
 struct ord_gen *ord_gen_stagger(const struct ord_gen_shape *shape,
                                 struct ord_gen *child, int64_t mean_ns);
+/* The same mean, but all workers in step: each one's n-th operation is due at a
+ * random moment of the first spread_ppm millionths of the n-th beat; a beat is
+ * mean_ns times the crew.  For operations that shall meet.  Who is late catches
+ * up at once. */
+struct ord_gen *ord_gen_in_step(const struct ord_gen_shape *shape,
+                                struct ord_gen *child, int64_t mean_ns,
+                                uint32_t spread_ppm);
 /* count operations in all: each worker of the crew gets an even share, the
  * first ones one more, however fast the others are. */
 struct ord_gen *ord_gen_limit(const struct ord_gen_shape *shape,

@@ -84,15 +84,31 @@ int ord_param_share(const struct ord_workload_ops *ops,
     return ORD_OK;
 }
 
-struct ord_gen *ord_gen_paced(const struct ord_workload_in *in,
-                              struct ord_gen *gen)
+/* 0: as fast as they can. */
+static int64_t mean_of(const struct ord_workload_in *in)
 {
     double mean_ns = in->rate_per_s > 0 ? 1e9 / in->rate_per_s : 0;
 
-    if (mean_ns > MEAN_NS_MAX)
-        mean_ns = MEAN_NS_MAX;
+    return (int64_t)(mean_ns > MEAN_NS_MAX ? MEAN_NS_MAX : mean_ns);
+}
+
+struct ord_gen *ord_gen_paced(const struct ord_workload_in *in,
+                              struct ord_gen *gen)
+{
+    int64_t mean_ns = mean_of(in);
+
     if (mean_ns > 0)
-        gen = ord_gen_stagger(&in->shape, gen, (int64_t)mean_ns);
+        gen = ord_gen_stagger(&in->shape, gen, mean_ns);
+    return ord_gen_time_limit(&in->shape, gen, in->time_ns);
+}
+
+struct ord_gen *ord_gen_paced_in_step(const struct ord_workload_in *in,
+                                      struct ord_gen *gen, uint32_t spread_ppm)
+{
+    int64_t mean_ns = mean_of(in);
+
+    if (mean_ns > 0)
+        gen = ord_gen_in_step(&in->shape, gen, mean_ns, spread_ppm);
     return ord_gen_time_limit(&in->shape, gen, in->time_ns);
 }
 

@@ -35,6 +35,9 @@ static inline int64_t ord_unique_value(uint32_t worker_count, uint32_t worker,
 /* The generator of a main phase: at the rate and for the time of `in`. */
 struct ord_gen *ord_gen_paced(const struct ord_workload_in *in,
                               struct ord_gen *gen);
+/* The same with the workers in step, and spread_ppm as there. */
+struct ord_gen *ord_gen_paced_in_step(const struct ord_workload_in *in,
+                                      struct ord_gen *gen, uint32_t spread_ppm);
 /* Final reads of the keys first .. first+count-1, each from every node, dealt
  * out to the workers in turn. */
 struct ord_gen *ord_gen_final_reads(const struct ord_gen_shape *shape,

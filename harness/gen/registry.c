@@ -11,7 +11,8 @@ const struct ord_workload_ops *const *ord_workloads(void)
         &ord_workload_sessions,   &ord_workload_list,
         &ord_workload_counter,    &ord_workload_queue,
         &ord_workload_lock,       &ord_workload_bank,
-        &ord_workload_unique_ids, NULL,
+        &ord_workload_unique_ids, &ord_workload_long_fork,
+        &ord_workload_write_skew, NULL,
     };
 
     return all;

@@ -13,5 +13,7 @@ extern const struct ord_workload_ops ord_workload_queue;
 extern const struct ord_workload_ops ord_workload_lock;
 extern const struct ord_workload_ops ord_workload_bank;
 extern const struct ord_workload_ops ord_workload_unique_ids;
+extern const struct ord_workload_ops ord_workload_long_fork;
+extern const struct ord_workload_ops ord_workload_write_skew;
 
 #endif

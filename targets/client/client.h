@@ -34,8 +34,8 @@ enum ord_client_kind {
     ORD_CLIENT_NIL,
     ORD_CLIENT_INT,
     ORD_CLIENT_TEXT,
-    ORD_CLIENT_LIST, /* of the three above; in an answer of lists of them, too
-                      */
+    ORD_CLIENT_LIST, /* of the three above; of lists of them in a TXN, and in
+                        answers */
 };
 
 struct ord_client_value {
@@ -60,6 +60,9 @@ enum ord_client_f {
     ORD_CLIENT_RELEASE,
     ORD_CLIENT_TRANSFER, /* value: a list of three numbers [from, to, amount] */
     ORD_CLIENT_GENERATE,
+    ORD_CLIENT_TXN, /* value: a list of lists [f, key, value]: TEXT "r" and NIL,
+                       or TEXT "w" and an INT or a TEXT */
+    ORD_CLIENT_INSERT, /* into a table, unless something of the key is there */
     ORD_CLIENT_F_COUNT
 };
 
@@ -73,6 +76,8 @@ enum ord_client_workload {
     ORD_CLIENT_LOCK,
     ORD_CLIENT_BANK,
     ORD_CLIENT_UNIQUE_IDS,
+    ORD_CLIENT_LONG_FORK, /* from here on: transactions of several reads */
+    ORD_CLIENT_WRITE_SKEW,
     ORD_CLIENT_OTHER, /* a name that this library does not know */
 };
 

@@ -10,7 +10,8 @@ static const char *const f_names[] = {
     [ORD_CLIENT_APPEND] = "append",     [ORD_CLIENT_ENQUEUE] = "enqueue",
     [ORD_CLIENT_DEQUEUE] = "dequeue",   [ORD_CLIENT_ACQUIRE] = "acquire",
     [ORD_CLIENT_RELEASE] = "release",   [ORD_CLIENT_TRANSFER] = "transfer",
-    [ORD_CLIENT_GENERATE] = "generate",
+    [ORD_CLIENT_GENERATE] = "generate", [ORD_CLIENT_TXN] = "txn",
+    [ORD_CLIENT_INSERT] = "insert",
 };
 _Static_assert(sizeof f_names / sizeof *f_names == ORD_CLIENT_F_COUNT,
                "every function has its name");
@@ -31,6 +32,8 @@ static const char *const workload_names[] = {
     [ORD_CLIENT_LOCK] = "lock",
     [ORD_CLIENT_BANK] = "bank",
     [ORD_CLIENT_UNIQUE_IDS] = "unique-ids",
+    [ORD_CLIENT_LONG_FORK] = "long-fork",
+    [ORD_CLIENT_WRITE_SKEW] = "write-skew",
 };
 
 /* ---- the init line ------------------------------------------------------ */
@@ -269,13 +272,15 @@ static bool read_scalar(struct ord_json *in, struct ord_arena *arena,
     }
 }
 
-/* The items go into pair while they fit, then into the arena, doubling. */
+typedef bool read_item(struct ord_json *in, struct ord_arena *arena,
+                       struct ord_client_value *out);
+
+/* The items go into those of which there is room, then into the arena, four
+ * times as many. */
 static bool read_list(struct ord_json *in, struct ord_arena *arena,
-                      struct ord_client_value pair[2],
-                      struct ord_client_value *out)
+                      read_item *read_one, struct ord_client_value *items,
+                      uint32_t room, struct ord_client_value *out)
 {
-    struct ord_client_value *items = pair;
-    uint32_t room = 2;
     uint32_t count = 0;
 
     if (!ord_json_enter(in, '['))
@@ -286,14 +291,15 @@ static bool read_list(struct ord_json *in, struct ord_arena *arena,
 
             if (room > LIST_MAX)
                 return false;
-            more = ord_arena_zalloc(arena, (size_t)room * 4, sizeof *more);
+            room = room == 0 ? 4 : room * 4;
+            more = ord_arena_zalloc(arena, room, sizeof *more);
             if (more == NULL)
                 return false;
-            memcpy(more, items, count * sizeof *more);
+            if (count > 0)
+                memcpy(more, items, count * sizeof *more);
             items = more;
-            room *= 4;
         }
-        if (!read_scalar(in, arena, &items[count]))
+        if (!read_one(in, arena, &items[count]))
             return false;
         count++;
     }
@@ -302,12 +308,21 @@ static bool read_list(struct ord_json *in, struct ord_arena *arena,
     return ord_json_left(in, ']');
 }
 
+/* An item of a list: a scalar, or a list of them, and no deeper. */
+static bool read_flat(struct ord_json *in, struct ord_arena *arena,
+                      struct ord_client_value *out)
+{
+    if (ord_json_peek(in) == ORD_JSON_ARRAY)
+        return read_list(in, arena, read_scalar, NULL, 0, out);
+    return read_scalar(in, arena, out);
+}
+
 static bool read_value(struct ord_json *in, struct ord_arena *arena,
                        struct ord_client_value pair[2],
                        struct ord_client_value *out)
 {
     if (ord_json_peek(in) == ORD_JSON_ARRAY)
-        return read_list(in, arena, pair, out);
+        return read_list(in, arena, read_flat, pair, 2, out);
     return read_scalar(in, arena, out);
 }
 
@@ -342,11 +357,47 @@ static bool read_op_member(struct ord_json *in, struct ord_arena *arena,
 }
 
 static const bool wants_scalar[ORD_CLIENT_F_COUNT] = {
-    [ORD_CLIENT_WRITE] = true,
-    [ORD_CLIENT_ADD] = true,
-    [ORD_CLIENT_APPEND] = true,
-    [ORD_CLIENT_ENQUEUE] = true,
+    [ORD_CLIENT_WRITE] = true,  [ORD_CLIENT_ADD] = true,
+    [ORD_CLIENT_APPEND] = true, [ORD_CLIENT_ENQUEUE] = true,
+    [ORD_CLIENT_INSERT] = true,
 };
+
+static bool is_scalar(const struct ord_client_value *value)
+{
+    return value->kind == ORD_CLIENT_INT || value->kind == ORD_CLIENT_TEXT;
+}
+
+/* [old, new] */
+static bool is_cas(const struct ord_client_value *value)
+{
+    return value->kind == ORD_CLIENT_LIST && value->count == 2 &&
+           value->as.items[0].kind != ORD_CLIENT_LIST &&
+           is_scalar(&value->as.items[1]);
+}
+
+/* ["r", key, null] or ["w", key, value] */
+static bool is_part(const struct ord_client_value *value)
+{
+    const struct ord_client_value *items = value->as.items;
+
+    if (value->kind != ORD_CLIENT_LIST || value->count != 3 ||
+        items[0].kind != ORD_CLIENT_TEXT || items[0].count != 1 ||
+        !is_scalar(&items[1]))
+        return false;
+    return (items[0].as.text[0] == 'r' && items[2].kind == ORD_CLIENT_NIL) ||
+           (items[0].as.text[0] == 'w' && is_scalar(&items[2]));
+}
+
+static bool is_txn(const struct ord_client_value *value)
+{
+    uint32_t good = 0;
+
+    if (value->kind != ORD_CLIENT_LIST || value->count == 0)
+        return false;
+    while (good < value->count && is_part(&value->as.items[good]))
+        good++;
+    return good == value->count;
+}
 
 static bool is_transfer(const struct ord_client_value *value)
 {
@@ -372,15 +423,16 @@ static int op_settle(const struct op_line *line,
         if (out->node == ORD_CLIENT_NO_NODE)
             return ord_fail(err, ORD_ENOTFOUND, "unknown node");
     }
-    if (out->f == ORD_CLIENT_CAS &&
-        (out->value.kind != ORD_CLIENT_LIST || out->value.count != 2 ||
-         out->value.as.items[1].kind == ORD_CLIENT_NIL))
+    if (out->f == ORD_CLIENT_CAS && !is_cas(&out->value))
         return ord_fail(err, ORD_ENOTFOUND, "cas wants [old, new]");
     if (out->f == ORD_CLIENT_TRANSFER && !is_transfer(&out->value))
         return ord_fail(err, ORD_ENOTFOUND,
                         "transfer wants [from, to, amount]");
-    if (wants_scalar[f] && out->value.kind != ORD_CLIENT_INT &&
-        out->value.kind != ORD_CLIENT_TEXT)
+    if (out->f == ORD_CLIENT_TXN && !is_txn(&out->value))
+        return ord_fail(err, ORD_ENOTFOUND,
+                        "txn wants [[\"r\", key, null] or [\"w\", key, value], "
+                        "...]");
+    if (wants_scalar[f] && !is_scalar(&out->value))
         return ord_fail(err, ORD_ENOTFOUND, "%s wants a scalar", f_names[f]);
     return ORD_OK;
 }
@@ -450,7 +502,8 @@ static void write_flat(const struct ord_client_value *value,
     write_items(value, write_scalar, out);
 }
 
-/* Lists of lists (a bank's [account, balance] pairs), and no deeper. */
+/* Lists of lists (a bank's [account, balance] pairs, the parts of a txn), and
+ * no deeper. */
 static void write_value(const struct ord_client_value *value,
                         struct ord_buf *out)
 {

@@ -11,7 +11,8 @@ int ord_client_init_parse(struct ord_bytes line, struct ord_arena *arena,
                           struct ord_client_init *out, struct ord_err *err);
 
 /* An operation.  Texts without escapes are borrowed from the line; the rest
- * comes from the arena; a list of two or fewer is put into pair.
+ * comes from the arena; a list of two or fewer is put into pair
+ * (a list in a list is not).
  * ORD_EFORMAT: not an operation at all.  ORD_ENOTFOUND: an operation (out->id
  * is set) that this library cannot hand on, such as an unknown f. */
 int ord_client_op_parse(struct ord_bytes line,

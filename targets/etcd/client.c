@@ -48,7 +48,8 @@ static int etcd_open(const struct ord_client_init *init, void **state,
                         "setting lock-ttl: '%s' is no number of seconds", ttl);
     if (init->workload == ORD_CLIENT_COUNTER ||
         init->workload == ORD_CLIENT_QUEUE ||
-        init->workload == ORD_CLIENT_BANK || init->workload == ORD_CLIENT_OTHER)
+        init->workload == ORD_CLIENT_BANK ||
+        init->workload >= ORD_CLIENT_LONG_FORK)
         return ord_fail(err, ORD_EUSAGE, "workload '%s' is not known here",
                         init->workload_name);
     return ORD_OK;

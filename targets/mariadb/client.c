@@ -40,7 +40,8 @@ static int my_open(const struct ord_client_init *init, void **state,
         my_link_init(&client->links[i], init->nodes[i].ip, client->setup);
     if (init->workload == ORD_CLIENT_LISTS ||
         init->workload == ORD_CLIENT_QUEUE ||
-        init->workload == ORD_CLIENT_LOCK || init->workload == ORD_CLIENT_OTHER)
+        init->workload == ORD_CLIENT_LOCK ||
+        init->workload >= ORD_CLIENT_LONG_FORK)
         return ord_fail(err, ORD_EUSAGE, "workload '%s' is not known here",
                         init->workload_name);
     client->is_prepared =

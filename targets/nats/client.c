@@ -36,7 +36,7 @@ static int nats_open(const struct ord_client_init *init, void **state,
     if (init->workload == ORD_CLIENT_BANK ||
         init->workload == ORD_CLIENT_LOCK ||
         init->workload == ORD_CLIENT_COUNTER ||
-        init->workload == ORD_CLIENT_OTHER)
+        init->workload >= ORD_CLIENT_LONG_FORK)
         return ord_fail(err, ORD_EUSAGE, "workload '%s' is not known here",
                         init->workload_name);
     for (int32_t i = 0; i < init->node_count; i++)

@@ -44,7 +44,8 @@ static int redis_open(const struct ord_client_init *init, void **state,
     if (!client->reads_home && strcmp(read, "leader") != 0)
         return ord_fail(err, ORD_EUSAGE,
                         "setting read: '%s' is neither leader nor home", read);
-    if (init->workload == ORD_CLIENT_BANK || init->workload == ORD_CLIENT_OTHER)
+    if (init->workload == ORD_CLIENT_BANK ||
+        init->workload >= ORD_CLIENT_LONG_FORK)
         return ord_fail(err, ORD_EUSAGE, "workload '%s' is not known here",
                         init->workload_name);
     return redis_route_init(&client->route, init, err);

@@ -35,7 +35,8 @@ static int zk_open(const struct ord_client_init *init, void **state,
                         sync);
     if (init->workload == ORD_CLIENT_LISTS ||
         init->workload == ORD_CLIENT_COUNTER ||
-        init->workload == ORD_CLIENT_BANK || init->workload == ORD_CLIENT_OTHER)
+        init->workload == ORD_CLIENT_BANK ||
+        init->workload >= ORD_CLIENT_LONG_FORK)
         return ord_fail(err, ORD_EUSAGE, "workload '%s' is not known here",
                         init->workload_name);
     return ORD_OK;

@@ -322,3 +322,33 @@ Test(gen, an_arena_that_is_used_up_gives_null)
     cr_expect_null(ord_gen_limit(&shape, NULL, 1));
     ord_arena_fini(&small);
 }
+
+/* 4 workers, 100 in a second: a beat of 40 ms, of which the first tenth. */
+Test(gen, workers_in_step_stay_in_step)
+{
+    struct ord_gen *gen =
+        ord_gen_in_step(&shape, ops(&one), INT64_C(10000000), 100000);
+
+    for (uint32_t i = 0; i < 400; i++) {
+        int64_t beat_ns = (int64_t)(i / 4) * INT64_C(40000000);
+        struct ord_op op;
+        int64_t until_ns = -1;
+
+        if (ask_at(gen, i % 4, beat_ns, &op, &until_ns) == ORD_GEN_WAIT) {
+            cr_assert(until_ns > beat_ns && until_ns <= beat_ns + 4000000);
+            cr_assert_eq(ask_at(gen, i % 4, until_ns - 1, &op, &until_ns),
+                         ORD_GEN_WAIT);
+            cr_assert_eq(ask_at(gen, i % 4, until_ns, &op, &until_ns),
+                         ORD_GEN_OP);
+        }
+        cr_assert_eq(op.value.as.number, i / 4);
+    }
+    /* Who is late catches up at once. */
+    for (uint32_t i = 0; i < 50; i++) {
+        struct ord_op op;
+        int64_t until_ns;
+
+        cr_assert_eq(ask_at(gen, 0, INT64_C(40000000) * 150, &op, &until_ns),
+                     ORD_GEN_OP);
+    }
+}

@@ -252,6 +252,11 @@ Test(workloads, bad_parameters_say_what_was_expected)
     cr_expect_eq(build_rc("set", "read_share", "50%"), ORD_OK, "%s", err.text);
     cr_expect_eq(build_rc("sessions", "devices", "9"), ORD_EUSAGE);
     cr_expect_eq(build_rc("list", "lists", ""), ORD_EUSAGE);
+    cr_expect_eq(build_rc("long-fork", "group", "1"), ORD_EUSAGE);
+    cr_expect_eq(build_rc("long-fork", "group", "17"), ORD_EUSAGE);
+    cr_expect_eq(build_rc("long-fork", "group", "16"), ORD_OK, "%s", err.text);
+    cr_expect_eq(build_rc("write-skew", "rivals", "1"), ORD_EUSAGE);
+    cr_expect_eq(build_rc("write-skew", "spread", "101%"), ORD_EUSAGE);
 }
 
 Test(workloads, a_worker_releases_the_lock_that_it_asked_for)
@@ -327,4 +332,123 @@ Test(workloads, a_queue_is_emptied_until_it_is_found_empty_again_and_again)
     while (answered(load.final, &op, ORD_OP_FAIL) == ORD_GEN_OP)
         fails++;
     cr_expect_eq(fails, 6, "%u", fails);
+}
+
+enum { FORK_KEYS = 1200, GROUP = 3 };
+
+static void look_at_group_read(const struct ord_op *op)
+{
+    int64_t group = op->value.as.items[0].as.items[1].as.number / GROUP;
+    int64_t sum = 0;
+
+    cr_assert_eq(op->key.kind, ORD_NIL);
+    cr_assert_eq(op->value.count, GROUP);
+    for (uint32_t i = 0; i < GROUP; i++) {
+        const struct ord_value *part = &op->value.as.items[i];
+
+        cr_assert(part->kind == ORD_LIST && part->count == 3);
+        cr_assert(part->as.items[0].count == 1 &&
+                  part->as.items[0].as.text[0] == 'r');
+        cr_assert_eq(part->as.items[1].as.number / GROUP, group);
+        cr_assert_eq(part->as.items[2].kind, ORD_NIL);
+        sum += part->as.items[1].as.number;
+    }
+    cr_assert_eq(sum, GROUP * GROUP * group + GROUP, "each key once");
+}
+
+/* Of 5 workers in blocks of 4: 300 rounds are 75 blocks, so 375 keys. */
+Test(workloads, keys_of_a_long_fork_are_written_once_by_different_workers)
+{
+    struct ord_param params[] = {{"group", "3"}};
+    static uint32_t writer[FORK_KEYS]; /* worker + 1 */
+    static uint32_t round_of[FORK_KEYS];
+    uint32_t near = 0, reads = 0, first_first = 0;
+    struct ord_workload load;
+
+    in.params = params;
+    in.param_count = 1;
+    in.shape.worker_count = 5;
+    load = built("long-fork");
+    for (uint32_t i = 0; i < 1500; i++) {
+        struct ord_op op;
+        int64_t key;
+
+        next(load.main, i % 5, &op);
+        if (op.f == ORD_F_WRITE) {
+            key = op.key.as.number;
+            cr_assert(key >= 0 && key < 375, "k%lld", (long long)key);
+            cr_assert_eq(writer[key], 0, "k%lld again", (long long)key);
+            writer[key] = i % 5 + 1;
+            round_of[key] = i / 5;
+            continue;
+        }
+        cr_assert_eq(op.f, ORD_F_TXN);
+        look_at_group_read(&op);
+        reads++;
+        key = op.value.as.items[0].as.items[1].as.number;
+        first_first += key % GROUP == 0;
+        near += writer[key] != 0 && i / 5 - round_of[key] <= 1;
+    }
+    cr_expect_eq(reads, 1125);
+    cr_expect(first_first > 280 && first_first < 470, "%u", first_first);
+    cr_expect(near > 300, "%u", near);
+    for (uint32_t key = 0; key < 375; key++) {
+        cr_assert_neq(writer[key], 0, "k%u was left out", key);
+        if (key % GROUP > 0 && key % 5 > 0)
+            cr_expect(writer[key] != writer[key - 1] &&
+                          round_of[key] == round_of[key - 1],
+                      "k%u", key);
+    }
+}
+
+Test(workloads, final_reads_of_a_long_fork_are_of_the_newest_keys)
+{
+    struct ord_param params[] = {{"final_keys", "7"}};
+    uint64_t done[] = {400, 3, 401, 5, 0, 1};
+    struct ord_workload load;
+    int64_t last = 0;
+
+    in.params = params;
+    in.param_count = 1;
+    in.done = done; /* 401 operations: the 101st block has begun */
+    load = built("long-fork");
+    for (uint32_t i = 0; i < 21; i++) {
+        struct ord_op op;
+
+        next(load.final, i % 6, &op);
+        cr_assert(op.f == ORD_F_READ && op.is_final);
+        cr_assert(op.key.as.number >= 599 && op.key.as.number < 606);
+        last = op.key.as.number > last ? op.key.as.number : last;
+    }
+    cr_expect_eq(last, 605);
+}
+
+Test(workloads, rivals_of_a_write_skew_are_two_workers_of_one_beat)
+{
+    enum { BEATS = 200 };
+    static uint32_t inserts[BEATS * 3];
+    static uint32_t by[BEATS * 3][2];
+    struct ord_workload load = built("write-skew");
+    uint32_t met[6][6] = {{0}};
+
+    cr_assert_null(load.final);
+    for (uint32_t i = 0; i < BEATS * 6; i++) {
+        struct ord_op op;
+        int64_t key;
+
+        next(load.main, i % 6, &op);
+        key = op.key.as.number;
+        cr_assert_eq(op.f, ORD_F_OTHER);
+        cr_assert_str_eq(op.name, "insert");
+        cr_assert_eq(op.value.as.number, i + 1);
+        cr_assert_eq(key / 3, i / 6);
+        cr_assert(inserts[key] < 2);
+        by[key][inserts[key]++] = i % 6;
+    }
+    for (uint32_t key = 0; key < BEATS * 3; key++) {
+        cr_assert_eq(inserts[key], 2);
+        met[by[key][0]][by[key][1]]++;
+    }
+    for (uint32_t worker = 1; worker < 6; worker++)
+        cr_expect(met[worker - 1][worker] > 60, "worker %u", worker);
 }

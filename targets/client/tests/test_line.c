@@ -147,7 +147,25 @@ Test(client_line, what_cannot_be_done_is_told_from_what_is_no_operation)
         {"{\"id\":1,\"f\":7}", ORD_EFORMAT},
         {"{\"id\":1,\"f\":\"write\",\"value\":1.5}", ORD_EFORMAT},
         {"{\"id\":1,\"f\":\"write\",\"value\":{}}", ORD_EFORMAT},
-        {"{\"id\":1,\"f\":\"write\",\"value\":[[1]]}", ORD_EFORMAT},
+        {"{\"id\":1,\"f\":\"write\",\"value\":[[1]]}", ORD_ENOTFOUND},
+        {"{\"id\":1,\"f\":\"write\",\"value\":[[[1]]]}", ORD_EFORMAT},
+        {"{\"id\":1,\"f\":\"write\",\"value\":[[{}]]}", ORD_EFORMAT},
+        {"{\"id\":1,\"f\":\"cas\",\"value\":[[1],2]}", ORD_ENOTFOUND},
+        {"{\"id\":1,\"f\":\"cas\",\"value\":[1,[2]]}", ORD_ENOTFOUND},
+        {"{\"id\":1,\"f\":\"transfer\",\"value\":[[1],2,3]}", ORD_ENOTFOUND},
+        {"{\"id\":1,\"f\":\"insert\",\"key\":1,\"value\":2}", ORD_OK},
+        {"{\"id\":1,\"f\":\"insert\",\"key\":1}", ORD_ENOTFOUND},
+        {"{\"id\":1,\"f\":\"txn\",\"value\":[[\"r\",1,null]]}", ORD_OK},
+        {"{\"id\":1,\"f\":\"txn\",\"value\":[[\"w\",\"k\",0]]}", ORD_OK},
+        {"{\"id\":1,\"f\":\"txn\"}", ORD_ENOTFOUND},
+        {"{\"id\":1,\"f\":\"txn\",\"value\":[]}", ORD_ENOTFOUND},
+        {"{\"id\":1,\"f\":\"txn\",\"value\":[\"r\",1,null]}", ORD_ENOTFOUND},
+        {"{\"id\":1,\"f\":\"txn\",\"value\":[[\"r\",1]]}", ORD_ENOTFOUND},
+        {"{\"id\":1,\"f\":\"txn\",\"value\":[[\"r\",1,2]]}", ORD_ENOTFOUND},
+        {"{\"id\":1,\"f\":\"txn\",\"value\":[[\"w\",1,null]]}", ORD_ENOTFOUND},
+        {"{\"id\":1,\"f\":\"txn\",\"value\":[[\"w\",null,2]]}", ORD_ENOTFOUND},
+        {"{\"id\":1,\"f\":\"txn\",\"value\":[[\"a\",1,2]]}", ORD_ENOTFOUND},
+        {"{\"id\":1,\"f\":\"txn\",\"value\":[[1,1,2]]}", ORD_ENOTFOUND},
         {"{\"id\":1,\"f\":\"write\",\"value\":[1,]}", ORD_EFORMAT},
         {"{\"id\":1,\"f\":\"write\",\"value\":\"\\q\"}", ORD_EFORMAT},
         {"{\"id\":1,\"f\":\"read\",\"key\":[1]}", ORD_EFORMAT},
@@ -161,6 +179,24 @@ Test(client_line, what_cannot_be_done_is_told_from_what_is_no_operation)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         cr_expect_eq(parse(rows[i].text, &op), rows[i].want, "%s",
                      rows[i].text);
+}
+
+Test(client_line, a_txn_is_a_list_of_its_parts)
+{
+    const struct ord_client_value *parts;
+    struct ord_client_op op;
+
+    cr_assert_eq(parse("{\"id\":1,\"f\":\"txn\",\"value\":[[\"r\",3,null],"
+                       "[\"w\",4,-1],[\"r\",\"k\",null]]}",
+                       &op),
+                 ORD_OK, "%s", err.text);
+    parts = op.value.as.items;
+    cr_assert_eq(op.value.count, 3);
+    cr_expect_eq(parts[0].as.items[0].as.text[0], 'r');
+    cr_expect_eq(parts[0].as.items[1].as.number, 3);
+    cr_expect_eq(parts[1].as.items[2].as.number, -1);
+    cr_expect_eq(parts[2].as.items[1].as.text[0], 'k');
+    cr_expect_eq(parts[2].as.items[2].kind, ORD_CLIENT_NIL);
 }
 
 Test(client_line, long_lists_are_read)
@@ -275,7 +311,8 @@ Test(client_line, scalars_come_back_as_they_went)
 Test(client_line, mutations_are_survived, .timeout = 60)
 {
     static const char good[] =
-        "{\"id\":17,\"f\":\"cas\",\"key\":\"k\\u00e9\",\"value\":[3,\"x\"],"
+        "{\"id\":17,\"f\":\"txn\",\"key\":\"k\\u00e9\",\"value\":[[\"r\",3,"
+        "null],[\"w\",\"\\t\",5]],"
         "\"node\":\"n1\",\"final\":false,\"z\":[1,{\"a\":null}]}";
     static const char bytes[] = "\"\\{}[],:0-e\x01\x80\xff nt";
     static char text[sizeof good - 1]; /* exactly: ASan watches its end */
