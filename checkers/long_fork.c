@@ -3,7 +3,8 @@
  * For workloads in which each key is written at most once and several keys are
  * read at a time: transactions [[:r 3 nil] [:r 4 1]], as an ok read or txn that
  * only reads (parallel snapshot isolation allows the anomaly, snapshot
- * isolation does not).
+ * isolation does not).  Who wrote is told from transactions and from `write`
+ * with a key.
  * Claim:       of any two reads of the same keys one saw all that the other
  *              saw: none saw key a written and b not, while another saw b and
  *              not a.
@@ -11,7 +12,8 @@
  *              keys that may have been written more than once; transactions
  *              that write; the values.
  * Unknown:     no two reads of the same keys; a key that was read may have been
- *              written more than once, and what could be judged was fine.
+ *              written more than once (by transactions), and what could be
+ *              judged was fine.
  * Cost:        O(items read log reads), where the usual checker compares all
  *              pairs; 16 bytes an item.
  * Source:      Sovran et al.: Transactional storage for geo-replicated systems,
@@ -210,6 +212,16 @@ static uint32_t only_in(const struct view_of *x, const struct view_of *y)
     return UINT32_MAX;
 }
 
+/* A write of that key, also one that is no transaction. */
+static bool is_plain_write(const struct ord_calls *calls, uint32_t call,
+                           uint32_t wanted)
+{
+    struct ord_value key = ord_atom_value(calls, wanted);
+
+    return calls->f[call] == ORD_F_WRITE && calls->key != NULL &&
+           ord_value_equal(&calls->keys[calls->key[call]], &key);
+}
+
 static uint32_t write_of(const struct fork *fork, uint32_t wanted)
 {
     const struct ord_calls *calls = &fork->teller.calls;
@@ -218,12 +230,15 @@ static uint32_t write_of(const struct fork *fork, uint32_t wanted)
         const uint32_t *items = NULL;
         uint32_t count = ord_atom_items(calls, calls->in[i], &items);
 
+        if (calls->type[i] == ORD_OP_FAIL)
+            continue;
+        if (is_plain_write(calls, i, wanted))
+            return i;
         for (uint32_t j = 0; j < count; j++) {
             uint32_t key = 0;
             uint32_t value = 0;
 
-            if (calls->type[i] != ORD_OP_FAIL &&
-                micro(calls, items[j], &key, &value) == 'w' && key == wanted)
+            if (micro(calls, items[j], &key, &value) == 'w' && key == wanted)
                 return i;
         }
     }

@@ -56,6 +56,24 @@ Test(long_fork, tables)
     CHECK_ROWS(ord_checker_long_fork, rows);
 }
 
+/* The writes are named, too, if they were no transactions. */
+Test(long_fork, plain_writes)
+{
+    struct checked got;
+    int writes = 0;
+
+    checked_init(&got, &ord_checker_long_fork,
+                 "1 inv write k1 5; 1 ok write k1 5; 2 inv write k2 6;"
+                 "2 info write k2 6; 3 inv txn [[r 1 nil] [r 2 nil]];"
+                 "4 inv txn [[r 2 nil] [r 1 nil]];"
+                 "3 ok txn [[r 1 5] [r 2 nil]]; 4 ok txn [[r 2 6] [r 1 nil]]");
+    cr_assert_eq(got.verdict.outcome, ORD_INVALID);
+    for (uint32_t i = 0; i < got.verdict.op_count; i++)
+        writes += got.verdict.ops[i] == 0 || got.verdict.ops[i] == 2;
+    cr_expect_eq(writes, 2);
+    checked_fini(&got);
+}
+
 enum { READS = 6, KEYS = 4 };
 
 /* Two groups of two keys, or one of four; a bit for each key seen. */

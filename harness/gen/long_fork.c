@@ -162,7 +162,7 @@ static int long_fork_build(const struct ord_workload_in *in,
             in, ord_gen_ops(&in->shape, make_long_fork_op, forks), spread_ppm),
         .final = ord_gen_final_reads(&in->shape, (int64_t)(keys - final_keys),
                                      final_keys),
-        .checkers = {"long-fork", "lost", "convergence", "stats"},
+        .checkers = {"long-fork", "convergence", "stats"},
     };
     if (out->main == NULL || out->final == NULL)
         return ord_fail(err, ORD_ENOMEM, "long-fork: no memory");

@@ -5,20 +5,6 @@
 
 enum { SQL_SIZE = 256 };
 
-/* What failed inside of a transaction leaves it open, and to be ended. */
-static void roll_back(struct pg_conn *conn, int64_t deadline_ns)
-{
-    char why[PG_WHY_SIZE];
-    PGresult *result = NULL;
-
-    memcpy(why, conn->why, sizeof why);
-    if (conn->pg != NULL && PQtransactionStatus(conn->pg) != PQTRANS_IDLE &&
-        pg_call(conn, "ROLLBACK", false, deadline_ns, &result) != PG_DONE)
-        pg_conn_close(conn);
-    PQclear(result);
-    memcpy(conn->why, why, sizeof why);
-}
-
 static bool balance_of(const PGresult *rows, int64_t account, int64_t *out)
 {
     for (int i = 0; i < PQntuples(rows) && PQnfields(rows) == 2; i++) {
@@ -56,7 +42,7 @@ enum pg_end pg_bank_transfer(struct pg_conn *conn,
     if (!is_enough) {
         if (end == PG_DONE)
             (void)snprintf(conn->why, sizeof conn->why, "not enough");
-        roll_back(conn, deadline_ns);
+        pg_roll_back(conn, deadline_ns);
         return end;
     }
     (void)snprintf(sql, sizeof sql,
@@ -70,7 +56,7 @@ enum pg_end pg_bank_transfer(struct pg_conn *conn,
     if (end == PG_DONE)
         *type = ORD_CLIENT_OK;
     else
-        roll_back(conn, deadline_ns);
+        pg_roll_back(conn, deadline_ns);
     return end;
 }
 

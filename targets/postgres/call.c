@@ -268,14 +268,23 @@ static void drop_dead(struct pg_conn *conn)
         pg_conn_close(conn);
 }
 
+/* A standby refuses everything in serializable transactions. */
+static const char *level_of_standby(const char *isolation)
+{
+    return strcmp(isolation, "serializable") == 0 ? "repeatable read"
+                                                  : isolation;
+}
+
 bool pg_conn_meet(struct pg_conn *conn, int64_t deadline_ns)
 {
     PGresult *result = NULL;
     char sql[MEET_SIZE];
+    bool knows_level;
 
     drop_dead(conn);
     if (conn->pg != NULL && !conn->is_standby)
         return true;
+    knows_level = conn->pg != NULL;
     if (conn->pg == NULL && !connect_to(conn, deadline_ns))
         return false;
     if (send_sql(conn, meet_sql, false, deadline_ns, &result) != PG_DONE)
@@ -285,11 +294,14 @@ bool pg_conn_meet(struct pg_conn *conn, int64_t deadline_ns)
     conn->timeline = pg_number(result, 1, -1);
     PQclear(result);
     result = NULL;
-    if (conn->is_standby || conn->isolation == NULL)
+    if ((conn->is_standby && knows_level) || conn->isolation == NULL)
         return true;
-    /* A standby would refuse everything in serializable transactions. */
-    (void)snprintf(sql, sizeof sql, "SET default_transaction_isolation = '%s'",
-                   conn->isolation);
+    (void)snprintf(
+        sql, sizeof sql, "SET default_transaction_isolation = '%s'%s%s%s",
+        conn->is_standby ? level_of_standby(conn->isolation) : conn->isolation,
+        conn->commit != NULL ? "; SET synchronous_commit = '" : "",
+        conn->commit != NULL ? conn->commit : "",
+        conn->commit != NULL ? "'" : "");
     if (send_sql(conn, sql, false, deadline_ns, &result) != PG_DONE)
         return give_up(conn, NULL);
     PQclear(result);
@@ -307,6 +319,19 @@ enum pg_end pg_call(struct pg_conn *conn, const char *sql, bool commits,
     if (conn->pg == NULL && !pg_conn_meet(conn, deadline_ns))
         return PG_NOT_SENT;
     return send_sql(conn, sql, commits, deadline_ns, result);
+}
+
+void pg_roll_back(struct pg_conn *conn, int64_t deadline_ns)
+{
+    char why[PG_WHY_SIZE];
+    PGresult *result = NULL;
+
+    memcpy(why, conn->why, sizeof why);
+    if (conn->pg != NULL && PQtransactionStatus(conn->pg) != PQTRANS_IDLE &&
+        pg_call(conn, "ROLLBACK", false, deadline_ns, &result) != PG_DONE)
+        pg_conn_close(conn);
+    PQclear(result);
+    memcpy(conn->why, why, sizeof why);
 }
 
 int64_t pg_number(const PGresult *result, int column, int64_t preset)

@@ -30,7 +30,9 @@ struct pg_conn {
     PGconn *pg; /* NULL: not connected */
     char ip[ORD_CLIENT_IP_SIZE];
     int port;
-    const char *isolation; /* of every transaction at a primary; NULL: preset */
+    const char *isolation; /* of every transaction; NULL: preset.  A standby
+                              has no serializable: repeatable read */
+    const char *commit;    /* its own synchronous_commit; NULL: the server's */
     bool is_standby;       /* as it said when last asked */
     bool is_doubtful;      /* a warning told that standbys may not have it */
     int64_t timeline;      /* of a primary; else -1 */
@@ -52,6 +54,9 @@ bool pg_conn_meet(struct pg_conn *conn, int64_t deadline_ns);
  * last rows that came, else the last statement's. */
 enum pg_end pg_call(struct pg_conn *conn, const char *sql, bool commits,
                     int64_t deadline_ns, PGresult **result);
+
+/* Ends a transaction in which something failed; conn->why is kept. */
+void pg_roll_back(struct pg_conn *conn, int64_t deadline_ns);
 
 /* One field of the first row as a number; preset if there is none. */
 int64_t pg_number(const PGresult *result, int column, int64_t preset);

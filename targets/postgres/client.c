@@ -8,6 +8,7 @@
 #include "targets/postgres/command.h"
 #include "targets/postgres/probe.h"
 #include "targets/postgres/route.h"
+#include "targets/postgres/txn.h"
 
 enum { REFUSED_PAUSE_MS = 20 };
 
@@ -53,6 +54,10 @@ static int pg_open(const struct ord_client_init *init, void **state,
     static const char *const reads[] = {"primary", "home", "any", NULL};
     const char *read = ord_client_setting(init, "read", reads[0]);
     const char *level = ord_client_setting(init, "isolation", levels[0]);
+    static const char *const commits[] = {
+        "same", "off", "local", "remote_write", "on", "remote_apply", NULL};
+    const char *commit = ord_client_setting(init, "odd-clients", commits[0]);
+    bool has_own = init->worker % 2 != 0 && index_of(commit, commits) > 0;
 
     client->init = init;
     client->is_prepared =
@@ -63,8 +68,14 @@ static int pg_open(const struct ord_client_init *init, void **state,
     if (levels[index_of(level, levels)] == NULL)
         return ord_fail(err, ORD_EUSAGE, "setting isolation: '%s' is no level",
                         level);
-    for (int32_t i = 0; i < init->node_count; i++)
+    if (commits[index_of(commit, commits)] == NULL)
+        return ord_fail(err, ORD_EUSAGE,
+                        "setting odd-clients: '%s' is no synchronous_commit",
+                        commit);
+    for (int32_t i = 0; i < init->node_count; i++) {
         pg_conn_init(&client->conns[i], init->nodes[i].ip, level);
+        client->conns[i].commit = has_own ? commit : NULL;
+    }
     if (reads[client->read] == NULL)
         return ord_fail(err, ORD_EUSAGE,
                         "setting read: '%s' is neither primary, home nor any",
@@ -100,11 +111,29 @@ static void conclude(const struct pg_conn *conn, enum pg_end end,
         done->epoch = conn->timeline;
 }
 
+/* Operations of several statements. */
+static bool takes_steps(enum ord_client_f f)
+{
+    return f == ORD_CLIENT_TRANSFER || f == ORD_CLIENT_TXN ||
+           f == ORD_CLIENT_INSERT;
+}
+
+static enum pg_end run_steps(struct pg_client *client, struct pg_conn *conn,
+                             const struct ord_client_op *op,
+                             int64_t deadline_ns, struct ord_client_done *done)
+{
+    if (op->f == ORD_CLIENT_TRANSFER)
+        return pg_bank_transfer(conn, op, deadline_ns, &done->type);
+    if (op->f == ORD_CLIENT_TXN)
+        return pg_txn(conn, op, &client->sql, deadline_ns, done);
+    return pg_insert(conn, op, &client->sql, deadline_ns, &done->type);
+}
+
 static void run_on(struct pg_client *client, int32_t node, int64_t deadline_ns,
                    const struct ord_client_op *op, struct ord_client_done *done)
 {
     struct pg_conn *conn = &client->conns[node];
-    bool is_read = op->f == ORD_CLIENT_READ;
+    bool is_read = pg_is_read(op);
     enum pg_shape shape = PG_SHAPE_NOTHING;
     PGresult *result = NULL;
     const char *why = NULL;
@@ -112,7 +141,7 @@ static void run_on(struct pg_client *client, int32_t node, int64_t deadline_ns,
 
     done->node = node;
     ord_buf_clear(&client->sql);
-    if (op->f != ORD_CLIENT_TRANSFER)
+    if (!takes_steps(op->f))
         why = pg_command_make(client->init, op, &client->sql, &shape);
     if (why != NULL) {
         ord_client_conclude(done, ORD_CLIENT_FAIL, "%s", why);
@@ -125,10 +154,11 @@ static void run_on(struct pg_client *client, int32_t node, int64_t deadline_ns,
         ord_client_pause(REFUSED_PAUSE_MS);
         return;
     }
-    /* Before a write, whether a standby has been promoted meanwhile. */
-    if (is_read || pg_conn_meet(conn, deadline_ns)) {
-        if (op->f == ORD_CLIENT_TRANSFER)
-            end = pg_bank_transfer(conn, op, deadline_ns, &done->type);
+    /* Before more than a statement that reads: whether a standby has been
+     * promoted meanwhile.  Its level is another one then. */
+    if (op->f == ORD_CLIENT_READ || pg_conn_meet(conn, deadline_ns)) {
+        if (takes_steps(op->f))
+            end = run_steps(client, conn, op, deadline_ns, done);
         else
             end = pg_call(conn, ord_buf_str(&client->sql), !is_read,
                           deadline_ns, &result);
@@ -157,7 +187,7 @@ static void pg_invoke(void *state, const struct ord_client_op *op,
 
     if (op->node != ORD_CLIENT_NO_NODE)
         node = op->node;
-    else if (op->f != ORD_CLIENT_READ || client->read == PG_READ_PRIMARY)
+    else if (!pg_is_read(op) || client->read == PG_READ_PRIMARY)
         node = pg_route_node(&client->route, deadline_ns);
     else if (client->read == PG_READ_ANY)
         node = (int32_t)ord_rng_below(&client->rng,

@@ -21,8 +21,7 @@ void pg_put_literal(struct ord_buf *sql, const struct ord_client_value *value)
     ord_buf_char(sql, '\'');
 }
 
-/* The one object of a history without keys is key ''. */
-static void put_key(struct ord_buf *sql, const struct ord_client_value *key)
+void pg_put_key(struct ord_buf *sql, const struct ord_client_value *key)
 {
     if (key->kind == ORD_CLIENT_NIL)
         ord_buf_text(sql, "''");
@@ -41,7 +40,7 @@ static void fill(struct ord_buf *sql, const char *text,
         }
         text++;
         if (*text == 'k')
-            put_key(sql, &op->key);
+            pg_put_key(sql, &op->key);
         else if (*text == 'o')
             pg_put_literal(sql, &op->value.as.items[0]);
         else if (*text == 'n')
@@ -101,7 +100,7 @@ const char *pg_command_make(const struct ord_client_init *init,
 {
     enum ord_client_workload workload = init->workload;
 
-    if (workload == ORD_CLIENT_SESSIONS)
+    if (workload == ORD_CLIENT_SESSIONS || workload == ORD_CLIENT_LONG_FORK)
         workload = ORD_CLIENT_REGISTER;
     if (op->f == ORD_CLIENT_CAS &&
         op->value.as.items[0].kind == ORD_CLIENT_NIL) {
@@ -125,12 +124,13 @@ const char *pg_command_make(const struct ord_client_init *init,
 
 /* ---- answers ------------------------------------------------------------ */
 
-static struct ord_client_value field(const PGresult *result, int row,
-                                     int column, struct ord_arena *arena)
+struct ord_client_value pg_field(const PGresult *result, int row, int column,
+                                 struct ord_arena *arena)
 {
     struct ord_bytes text;
 
-    if (PQgetisnull(result, row, column))
+    if (row >= PQntuples(result) || column >= PQnfields(result) ||
+        PQgetisnull(result, row, column))
         return (struct ord_client_value){.kind = ORD_CLIENT_NIL};
     text = (struct ord_bytes){PQgetvalue(result, row, column),
                               (size_t)PQgetlength(result, row, column)};
@@ -156,11 +156,11 @@ static void put_list(const PGresult *result, bool is_pairs,
         struct ord_client_value *pair = &items[count + 2 * i];
 
         if (!is_pairs) {
-            items[i] = field(result, (int)i, 0, done->arena);
+            items[i] = pg_field(result, (int)i, 0, done->arena);
             continue;
         }
-        pair[0] = field(result, (int)i, 0, done->arena);
-        pair[1] = field(result, (int)i, 1, done->arena);
+        pair[0] = pg_field(result, (int)i, 0, done->arena);
+        pair[1] = pg_field(result, (int)i, 1, done->arena);
         items[i] = (struct ord_client_value){
             .kind = ORD_CLIENT_LIST, .count = 2, .as = {.items = pair}};
     }
@@ -182,9 +182,8 @@ void pg_command_conclude(const PGresult *result, enum pg_shape shape,
     case PG_SHAPE_SUM:
     case PG_SHAPE_SCALAR:
         done->has_value = true;
-        if (has_row)
-            done->value = field(result, 0, 0, done->arena);
-        else if (shape == PG_SHAPE_SUM)
+        done->value = pg_field(result, 0, 0, done->arena);
+        if (!has_row && shape == PG_SHAPE_SUM)
             done->value = ord_client_int(0);
         break;
     case PG_SHAPE_LIST:
@@ -198,7 +197,7 @@ void pg_command_conclude(const PGresult *result, enum pg_shape shape,
     case PG_SHAPE_TAKEN:
         done->has_value = has_row;
         if (has_row)
-            done->value = field(result, 0, 0, done->arena);
+            done->value = pg_field(result, 0, 0, done->arena);
         else
             ord_client_conclude(done, ORD_CLIENT_FAIL, "empty");
         break;

@@ -1,6 +1,7 @@
 /* command.h -- an operation as SQL, and its rows as an answer.  No I/O.
  *
- * One statement each, but for transfers (bank.h).  schema.sql has the tables.
+ * One statement each; what takes several is in bank.h and txn.h.  schema.sql
+ * has the tables.
  */
 #ifndef ORD_POSTGRES_COMMAND_H
 #define ORD_POSTGRES_COMMAND_H
@@ -31,7 +32,13 @@ const char *pg_command_make(const struct ord_client_init *init,
 void pg_command_conclude(const PGresult *result, enum pg_shape shape,
                          struct ord_client_done *done);
 
+/* A field, a copy of it in the arena; NIL if it is NULL or there is none. */
+struct ord_client_value pg_field(const PGresult *result, int row, int column,
+                                 struct ord_arena *arena);
+
 /* 'text', quotes doubled; NIL: NULL. */
 void pg_put_literal(struct ord_buf *sql, const struct ord_client_value *value);
+/* The same of a key; the one object of a history without keys is key ''. */
+void pg_put_key(struct ord_buf *sql, const struct ord_client_value *key);
 
 #endif

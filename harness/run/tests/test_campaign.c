@@ -224,6 +224,8 @@ ParameterizedTestParameters(campaign, bad_cells)
         {"  - {id: d, workload: set}\n", ":7: key 'target' is missing"},
         {"  - {id: d, target: tiny}\n", ":7: key 'workload' is missing"},
         {"  - {id: d, target: tiny, workload: sessions}\n", "does not speak"},
+        {"  - {id: d, target: tiny, workload: long-fork}\n",
+         "tiny does not speak workload 'long-fork'"},
         {"  - d\n", ":7: expected a cell"},
         {"    client: ['{nobody}']\n", ":7: target tiny: '{nobody}'"},
         {"    client: []\n", ":7: expected a program"},

@@ -157,6 +157,8 @@ static bool answer(struct conn *conn, const char *sql, struct ord_buf *out)
 {
     static const char *const primary[] = {"f", "3", NULL};
     static const char *const standby[] = {"t", "-1", NULL};
+    static const char *const value[] = {"5", NULL};
+    static const char *const nothing[] = {NULL};
     static const char *const balances[] = {"1", "10", "2", "20", NULL};
     const struct linger now = {.l_onoff = 1, .l_linger = 0};
     struct fake *fake = conn->fake;
@@ -167,12 +169,27 @@ static bool answer(struct conn *conn, const char *sql, struct ord_buf *out)
         put_ready(out, 'I');
         return true;
     }
+    if (strncmp(sql, "SET ", 4) == 0)
+        (void)snprintf(fake->set, sizeof fake->set, "%s", sql);
     if (strncmp(sql, "SET ", 4) == 0 || strcmp(sql, "ROLLBACK") == 0) {
         put_tag(out, *sql == 'S' ? "SET" : "ROLLBACK");
         put_ready(out, 'I');
         return true;
     }
-    if (strncmp(sql, "BEGIN; SELECT", 13) == 0) {
+    if (strncmp(sql, "BEGIN; SELECT id FROM inserts", 29) == 0) {
+        put_tag(out, "BEGIN");
+        put_rows(out, 1, fake->has_insert ? value : nothing);
+        put_ready(out, 'T');
+        return true;
+    }
+    if (strstr(sql, "SELECT v") != NULL && fake->calm-- > 0) {
+        if (*sql == 'B')
+            put_tag(out, "BEGIN");
+        put_rows(out, 1, fake->calm == 0 ? nothing : value);
+        put_ready(out, 'T');
+        return true;
+    }
+    if (strncmp(sql, "BEGIN; SELECT id, balance", 25) == 0) {
         put_tag(out, "BEGIN");
         put_rows(out, 2, balances);
         put_ready(out, 'T');
@@ -180,6 +197,11 @@ static bool answer(struct conn *conn, const char *sql, struct ord_buf *out)
     }
     (void)snprintf(fake->sql, sizeof fake->sql, "%s", sql);
     fake->count++;
+    if (fake->strikes_at != NULL && strcmp(sql, fake->strikes_at) != 0) {
+        put_tag(out, "INSERT 0 1");
+        put_ready(out, 'T');
+        return true;
+    }
     if (way == WAY_RESETS)
         (void)setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
     if (way == WAY_CLOSES || way == WAY_RESETS)

@@ -38,8 +38,12 @@ struct fake {
     char where[32]; /* "127.0.0.1:PORT" */
     _Atomic bool is_standby;
     _Atomic int way;
+    _Atomic int calm; /* reads of a transaction, before the way strikes */
+    const char *_Atomic strikes_at; /* other statements are done; NULL: all */
+    _Atomic bool has_insert;        /* something of the key is there */
     _Atomic int count; /* statements but those that a client begins with */
     char sql[512];     /* the last of them */
+    char set[256];     /* what the session was set to */
 };
 
 extern struct fake fakes[FAKES_MAX];

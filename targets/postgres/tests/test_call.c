@@ -7,13 +7,18 @@
 #include "targets/postgres/bank.h"
 #include "targets/postgres/call.h"
 #include "targets/postgres/route.h"
+#include "targets/postgres/txn.h"
 
 enum { TIMEOUT_MS = 300 };
 
 static struct pg_conn conn;
+static struct ord_buf sql;
+static struct ord_arena arena;
 
 static void set_up(void)
 {
+    ord_buf_init(&sql, 1 << 16);
+    ord_arena_init(&arena, 1 << 20);
     fakes_start();
     pg_conn_init(&conn, fakes[0].where, "serializable");
 }
@@ -22,6 +27,8 @@ static void tear_down(void)
 {
     pg_conn_close(&conn);
     fakes_stop();
+    ord_arena_fini(&arena);
+    ord_buf_fini(&sql);
 }
 
 TestSuite(pg_call, .init = set_up, .fini = tear_down, .timeout = 60);
@@ -138,6 +145,24 @@ Test(pg_call, a_standby_that_was_promoted_is_noticed)
     cr_expect_eq(conn.timeline, 3);
 }
 
+Test(pg_call, a_standby_has_the_highest_level_that_it_can_have)
+{
+    conn.commit = "local";
+    fakes[0].is_standby = true;
+    cr_assert(pg_conn_meet(&conn, soon()));
+    cr_expect_str_eq(fakes[0].set,
+                     "SET default_transaction_isolation = 'repeatable read'; "
+                     "SET synchronous_commit = 'local'");
+    fakes[0].set[0] = '\0';
+    cr_assert(pg_conn_meet(&conn, soon()));
+    cr_expect_str_eq(fakes[0].set, "", "once is enough");
+    fakes[0].is_standby = false;
+    cr_assert(pg_conn_meet(&conn, soon()));
+    cr_expect_str_eq(fakes[0].set,
+                     "SET default_transaction_isolation = 'serializable'; "
+                     "SET synchronous_commit = 'local'");
+}
+
 /* ---- transfers ----------------------------------------------------------- */
 
 static enum pg_end transfer(int64_t amount, enum way way,
@@ -169,6 +194,126 @@ Test(pg_call, a_transfer_writes_what_it_computed)
     cr_expect_eq(transfer(3, WAY_CONFLICT, &type), PG_REFUSED);
     cr_expect_eq(transfer(3, WAY_ROLLED_BACK, &type), PG_REFUSED);
     cr_expect_eq(transfer(3, WAY_CLOSES, &type), PG_LOST);
+}
+
+/* ---- transactions ---------------------------------------------------------
+ */
+
+/* Of three parts: reads, or with a write in the middle. */
+static enum pg_end txn(bool writes, int calm, enum way way,
+                       struct ord_client_done *done)
+{
+    const struct ord_client_value r = ord_client_text(ord_bytes_of("r"));
+    const struct ord_client_value w = ord_client_text(ord_bytes_of("w"));
+    const struct ord_client_value parts[3][3] = {
+        {r, ord_client_int(7), {0}},
+        {writes ? w : r, ord_client_int(8),
+         writes ? ord_client_int(4) : (struct ord_client_value){0}},
+        {r, ord_client_text(ord_bytes_of("k")), {0}}};
+    const struct ord_client_value items[] = {
+        {.kind = ORD_CLIENT_LIST, .count = 3, .as = {.items = parts[0]}},
+        {.kind = ORD_CLIENT_LIST, .count = 3, .as = {.items = parts[1]}},
+        {.kind = ORD_CLIENT_LIST, .count = 3, .as = {.items = parts[2]}}};
+    const struct ord_client_op op = {
+        .f = ORD_CLIENT_TXN,
+        .value = {.kind = ORD_CLIENT_LIST, .count = 3, .as = {.items = items}}};
+    enum pg_end end;
+
+    *done = (struct ord_client_done){.arena = &arena};
+    fakes[0].calm = calm;
+    fakes[0].way = way;
+    cr_expect_eq(pg_is_read(&op), !writes);
+    end = pg_txn(&conn, &op, &sql, soon(), done);
+    cr_expect(done->type == ORD_CLIENT_OK || !done->has_value);
+    return end;
+}
+
+Test(pg_call, a_txn_tells_what_it_read)
+{
+    const struct ord_client_value *parts;
+    struct ord_client_done done;
+
+    cr_assert_eq(txn(false, 3, WAY_ANSWERS, &done), PG_DONE, "%s", conn.why);
+    cr_assert(done.type == ORD_CLIENT_OK && done.has_value);
+    cr_expect_str_eq(fakes[0].sql, "COMMIT");
+    parts = done.value.as.items;
+    cr_assert_eq(done.value.count, 3);
+    cr_expect_eq(parts[0].as.items[0].as.text[0], 'r');
+    cr_expect_eq(parts[0].as.items[1].as.number, 7);
+    cr_expect_eq(parts[1].as.items[2].as.number, 5);
+    cr_expect_eq(parts[2].as.items[1].as.text[0], 'k');
+    cr_expect_eq(parts[2].as.items[2].kind, ORD_CLIENT_NIL, "no row");
+    cr_assert_eq(txn(true, 3, WAY_ANSWERS, &done), PG_DONE, "%s", conn.why);
+    cr_expect_eq(done.value.as.items[1].as.items[0].as.text[0], 'w');
+    cr_expect_eq(done.value.as.items[1].as.items[2].as.number, 4);
+}
+
+/* Reads that got no answer did nothing; nor did a write before its COMMIT. */
+Test(pg_call, each_end_of_a_txn_has_its_conclusion)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        enum way way = rows[i].way;
+        bool goes_on = rows[i].read_want == PG_DONE;
+        struct ord_client_done done;
+
+        cr_expect_eq(txn(false, 3, way, &done), rows[i].read_want, "way %d",
+                     way);
+        cr_expect_eq(done.type == ORD_CLIENT_OK,
+                     goes_on && way != WAY_ROLLED_BACK, "way %d", way);
+        /* One of its statements ends like this. */
+        if (goes_on)
+            continue;
+        for (int calm = 0; calm < 3; calm++)
+            cr_expect_eq(txn(false, calm, way, &done), rows[i].read_want,
+                         "way %d after %d", way, calm);
+        cr_expect_eq(txn(true, 1, way, &done), rows[i].read_want, "way %d",
+                     way);
+    }
+}
+
+Test(pg_call, a_commit_without_an_answer_leaves_writes_open)
+{
+    static const char commit[] = "COMMIT";
+    struct ord_client_done done;
+
+    fakes[0].strikes_at = commit;
+    cr_expect_eq(txn(true, 3, WAY_CLOSES, &done), PG_LOST);
+    cr_expect_str_eq(fakes[0].sql, commit);
+    cr_expect_eq(txn(true, 3, WAY_ROLLED_BACK, &done), PG_REFUSED);
+    cr_expect_eq(txn(true, 3, WAY_CONFLICT, &done), PG_REFUSED);
+    cr_expect_eq(txn(true, 3, WAY_WAIT_BROKEN, &done), PG_UNSURE);
+    cr_expect_eq(txn(false, 3, WAY_CLOSES, &done), PG_ABANDONED);
+}
+
+static enum pg_end insert(bool has_insert, enum way way,
+                          enum ord_client_type *type)
+{
+    struct ord_client_op op = {.f = ORD_CLIENT_INSERT,
+                               .key = ord_client_int(7),
+                               .value = ord_client_int(9)};
+
+    fakes[0].has_insert = has_insert;
+    fakes[0].way = way;
+    return pg_insert(&conn, &op, &sql, soon(), type);
+}
+
+Test(pg_call, an_insert_is_one_where_nothing_was)
+{
+    enum ord_client_type type;
+    int before;
+
+    cr_expect_eq(insert(false, WAY_ANSWERS, &type), PG_DONE, "%s", conn.why);
+    cr_expect_eq(type, ORD_CLIENT_OK);
+    cr_expect_str_eq(fakes[0].sql,
+                     "INSERT INTO inserts VALUES ('7', '9'); COMMIT");
+    before = fakes[0].count;
+    cr_expect_eq(insert(true, WAY_ANSWERS, &type), PG_DONE);
+    cr_expect_eq(type, ORD_CLIENT_FAIL);
+    cr_expect_str_eq(conn.why, "something was there");
+    cr_expect_eq(fakes[0].count, before, "nothing is written");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        cr_expect_eq(insert(false, rows[i].way, &type), rows[i].want, "way %d",
+                     rows[i].way);
 }
 
 /* ---- routes -------------------------------------------------------------- */

@@ -43,6 +43,8 @@ Test(pg_command, operations_are_statements)
     } rows[] = {
         {ORD_CLIENT_REGISTER, ORD_CLIENT_READ, nil, PG_SHAPE_SCALAR,
          "SELECT v FROM registers WHERE k = '7'"},
+        {ORD_CLIENT_LONG_FORK, ORD_CLIENT_READ, nil, PG_SHAPE_SCALAR,
+         "SELECT v FROM registers WHERE k = '7'"},
         {ORD_CLIENT_SESSIONS, ORD_CLIENT_WRITE,
          ord_client_text(ord_bytes_of("it's \\")), PG_SHAPE_NOTHING,
          "INSERT INTO registers VALUES ('7', 'it''s \\') ON CONFLICT (k) DO "
