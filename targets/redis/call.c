@@ -64,8 +64,10 @@ static bool connected(struct redis_conn *conn, int64_t deadline_ns)
         return true;
     conn->context =
         redisConnectWithTimeout(conn->ip, conn->port, until(deadline_ns));
-    if (conn->context != NULL && conn->context->err == 0)
+    if (conn->context != NULL && conn->context->err == 0) {
+        conn->count++;
         return true;
+    }
     (void)snprintf(conn->why, sizeof conn->why, "connect: %.100s",
                    conn->context != NULL ? conn->context->errstr : "memory");
     redis_conn_close(conn);

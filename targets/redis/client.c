@@ -84,7 +84,8 @@ static enum redis_end call_anywhere(struct redis_client *client, int32_t *node,
 }
 
 /* The write is done here; is it on enough replicas?  If not it may be lost
- * with this node: nobody knows. */
+ * with this node: nobody knows.  WAIT is about the writes of its connection: on
+ * a new one it would count replicas that may have none of this. */
 static void wait_for_replicas(struct redis_client *client, int32_t node,
                               int64_t deadline_ns, struct ord_client_done *done)
 {
@@ -93,7 +94,9 @@ static void wait_for_replicas(struct redis_client *client, int32_t node,
         ord_client_int(client->wait),
         ord_client_int((deadline_ns - ord_now_ns()) / ORD_MS + 1)};
     struct redis_args args = {0};
+    struct redis_conn *conn = &client->conns[node];
     redisReply *reply = NULL;
+    int64_t made = conn->count;
     enum redis_end end;
     int64_t there = -1;
 
@@ -101,9 +104,9 @@ static void wait_for_replicas(struct redis_client *client, int32_t node,
     redis_arg(&args, ord_client_bytes(&numbers[0], count));
     redis_arg(&args, ord_client_bytes(&numbers[1], ms));
     /* A little longer than Redis itself waits, for its answer to come. */
-    end = redis_call(&client->conns[node], &args, deadline_ns + 50 * ORD_MS,
-                     &reply);
-    if (end == REDIS_DONE && reply->type == REDIS_REPLY_INTEGER)
+    end = redis_call(conn, &args, deadline_ns + 50 * ORD_MS, &reply);
+    if (end == REDIS_DONE && reply->type == REDIS_REPLY_INTEGER &&
+        conn->count == made)
         there = reply->integer;
     freeReplyObject(reply);
     done->received_ns = ord_now_ns();

@@ -6,12 +6,13 @@ set -eu
 node=$1 ip=$2 data=$3 count=$4 peers=$5
 shift 5
 first=${peers%%,*}
-mode=sentinel appendfsync=everysec min_replicas=0
+mode=sentinel appendfsync=everysec min_replicas=0 max_lag=1
 for setting; do
     case $setting in
     --mode=*) mode=${setting#*=} ;;
     --appendfsync=*) appendfsync=${setting#*=} ;;
     --min-replicas-to-write=*) min_replicas=${setting#*=} ;;
+    --min-replicas-max-lag=*) max_lag=${setting#*=} ;;
     *) echo "start.sh: what is $setting?" >&2; exit 64 ;;
     esac
 done
@@ -28,7 +29,7 @@ save ""
 repl-diskless-sync-delay 0
 repl-timeout 10
 min-replicas-to-write $min_replicas
-min-replicas-max-lag 1
+min-replicas-max-lag $max_lag
 END
     if [ "$mode" = cluster ]; then
         printf 'cluster-enabled yes\ncluster-node-timeout 2000\n'

@@ -154,5 +154,6 @@ Test(redis_call, a_connection_that_died_idle_is_not_used)
     cr_expect_eq(call(&conn, &reply), REDIS_DONE);
     freeReplyObject(reply);
     cr_expect_eq(server.request_count, 2);
+    cr_expect_eq(conn.count, 2, "which WAIT must know: the client counts");
     redis_conn_close(&conn);
 }
