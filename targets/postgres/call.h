@@ -33,7 +33,7 @@ struct pg_conn {
     const char *isolation; /* of every transaction; NULL: preset.  A standby
                               has no serializable: repeatable read */
     const char *commit;    /* its own synchronous_commit; NULL: the server's */
-    bool is_standby;       /* as it said when last asked */
+    bool is_standby;       /* or subscriber, as it said when last asked */
     bool is_doubtful;      /* a warning told that standbys may not have it */
     int64_t timeline;      /* of a primary; else -1 */
     int64_t sent_ns;       /* of the last call: just before its bytes left */

@@ -10,6 +10,9 @@ enum {
     PEERS_MAX = ORD_CLIENT_NODES_MAX,
     ROUNDS_MAX = 2, /* in which a start looks for a primary */
     ROUND_PAUSE_MS = 200,
+    STUCK_ERRORS = 3,
+    STUCK_LOOK_MS = 500, /* in which a conflict fails twice: see start.sh */
+    SLOT_SQL_SIZE = 256,
 };
 
 static const int64_t LOOK_NS = ORD_S; /* for one peer */
@@ -72,6 +75,76 @@ static bool is_streaming(struct pg_conn *conn, int64_t deadline_ns)
                deadline_ns, 0) == 1;
 }
 
+/* ---- logical replication ------------------------------------------------ */
+
+static bool is_logical(struct pg_conn *conn, int64_t deadline_ns)
+{
+    return ask(conn,
+               "SELECT (SELECT count(*) FROM pg_subscription) + (SELECT "
+               "count(*) FROM pg_publication)",
+               deadline_ns, 0) > 0;
+}
+
+/* A subscriber is ready once it subscribes, a publisher once there is a slot
+ * for every subscriber: what is written from then on will be sent. */
+static bool is_linked(struct pg_conn *self, int peer_count, int64_t deadline_ns)
+{
+    return self->is_standby ||
+           ask(self,
+               "SELECT count(*) FROM pg_replication_slots WHERE slot_type = "
+               "'logical'",
+               deadline_ns, 0) >= peer_count - 1;
+}
+
+static const char errors_sql[] =
+    "SELECT coalesce(sum(apply_error_count), 0)::bigint FROM "
+    "pg_stat_subscription_stats";
+
+/* What failed to apply is tried again, and fails again, for ever: a conflict.
+ * Connections that are lost are one error each. */
+static bool is_stuck(struct pg_conn *self, int64_t deadline_ns)
+{
+    int64_t before = ask(self, errors_sql, deadline_ns, 0);
+
+    ord_client_pause(STUCK_LOOK_MS);
+    return before >= STUCK_ERRORS &&
+           ask(self, errors_sql, deadline_ns, 0) > before;
+}
+
+/* Did the node apply all that the peer had written when asked? */
+static bool has_all_of(struct pg_conn *self, struct pg_conn *peer,
+                       int64_t deadline_ns)
+{
+    char sql[SLOT_SQL_SIZE];
+    int64_t position;
+
+    if (!pg_conn_meet(peer, deadline_ns))
+        return false;
+    position = ask(peer, "SELECT pg_current_wal_flush_lsn() - '0/0'::pg_lsn",
+                   deadline_ns, -1);
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT coalesce(min(confirmed_flush_lsn - '0/0'), "
+                   "%lld)::bigint FROM pg_replication_slots WHERE slot_name = "
+                   "'s' || replace('%s', '.', '_')",
+                   (long long)position, self->ip);
+    return position >= 0 && ask(peer, sql, deadline_ns, -1) >= position;
+}
+
+static bool is_caught_up(struct pg_conn *self, struct peers *peers,
+                         int64_t deadline_ns)
+{
+    for (int i = 0; i < peers->count; i++) {
+        struct pg_conn *peer = &peers->conns[i];
+
+        if (strcmp(peer->ip, self->ip) != 0 &&
+            !has_all_of(self, peer, deadline_ns))
+            return is_stuck(self, deadline_ns);
+    }
+    return true;
+}
+
+/* ---- ready, settled, primary -------------------------------------------- */
+
 bool pg_ready(const char *where, int64_t deadline_ns)
 {
     struct pg_conn self;
@@ -80,7 +153,9 @@ bool pg_ready(const char *where, int64_t deadline_ns)
 
     open_where(where, &self, &peers);
     is_ready = pg_conn_meet(&self, deadline_ns);
-    if (is_ready && self.is_standby)
+    if (is_ready && is_logical(&self, deadline_ns))
+        is_ready = is_linked(&self, peers.count, deadline_ns);
+    else if (is_ready && self.is_standby)
         is_ready = is_streaming(&self, deadline_ns);
     else if (is_ready)
         is_ready = ask(&self,
@@ -122,6 +197,12 @@ bool pg_settled(const char *where, int64_t deadline_ns)
     int64_t position = -1;
 
     open_where(where, &self, &peers);
+    if (pg_conn_meet(&self, deadline_ns) && is_logical(&self, deadline_ns)) {
+        is_settled = is_caught_up(&self, &peers, deadline_ns);
+        pg_conn_close(&self);
+        close_peers(&peers);
+        return is_settled;
+    }
     primary = find_only(&peers, deadline_ns);
     if (primary != NULL && pg_conn_meet(&self, deadline_ns)) {
         position = ask(primary, position_sql, deadline_ns, -1);

@@ -11,10 +11,12 @@
 #include <stdint.h>
 
 /* A primary with every other node streaming from it, or a standby that streams
- * (both: that answers a query). */
+ * (both: that answers a query).  With logical replication: a publisher with a
+ * slot for every other node, or a subscriber. */
 bool pg_ready(const char *where, int64_t deadline_ns);
 /* The only primary, or a standby that has replayed all that the only primary
- * had written when asked. */
+ * had written when asked.  With logical replication: it applied all that the
+ * others had written when asked, or apply has come to a conflict, for ever. */
 bool pg_settled(const char *where, int64_t deadline_ns);
 /* It is a primary; *epoch is its timeline. */
 bool pg_primary(const char *where, int64_t deadline_ns, int64_t *epoch);

@@ -5,16 +5,20 @@
 # backup of it on the others.  A node that comes back looks for a primary with
 # a newer timeline; if there is one it follows it, rewound or copied anew.
 # Else it starts as what it was.
+#
+# With logical replication every node is prepared by initdb; n1 publishes all
+# tables (one-way), or each node the rows of `sets` it was told itself (both).
 set -eu
 client=$1 node=$2 ip=$3 data=$4 peers=$5
 here=$(cd "$(dirname "$0")" && pwd)
 shift 5
-commit=on standbys=none fsync=on
+commit=on standbys=none fsync=on mode=streaming
 for setting; do
     case $setting in
     --synchronous_commit=*) commit=${setting#*=} ;;
     --standbys=*) standbys=${setting#*=} ;;
     --fsync=*) fsync=${setting#*=} ;;
+    --mode=*) mode=${setting#*=} ;;
     --promotion=*) ;; # is asked when one is promoted
     *) echo "start.sh: what is $setting?" >&2; exit 64 ;;
     esac
@@ -57,6 +61,59 @@ publish() {
     rm -rf db.old
 }
 
+ask() {
+    psql -q -A -t -1 -v ON_ERROR_STOP=1 -d \
+        "host=$1 user=postgres dbname=postgres connect_timeout=2" -c "$2"
+}
+
+publish_tables() {
+    tables=$(grep '^CREATE' "$here/schema.sql")
+    case $mode-$node in
+    logical-n1) tables="$tables CREATE PUBLICATION ordeal FOR ALL TABLES;" ;;
+    both-*) tables="$tables ALTER TABLE sets ADD node text
+        DEFAULT current_setting('cluster_name'); CREATE PUBLICATION ordeal
+        FOR TABLE sets WHERE (node = '$node') WITH (publish = 'insert');" ;;
+    esac
+    until [ "$(ask "$ip" "SELECT to_regclass('sets')" 2>/dev/null)" = sets ]; do
+        sleep 0.1
+        ask "$ip" "SET synchronous_commit = local; $tables" 2>/dev/null || :
+    done
+}
+
+# To the node with address $1, called $2.  The slot comes first, by itself: to
+# make one waits for transactions, and two nodes that subscribe to each other
+# would wait for each other.
+subscribe_to() {
+    slot=s$(echo "$ip" | tr . _)
+    until [ "$(ask "$ip" "SELECT count(*) FROM pg_subscription
+            WHERE subname = 'from_$2'" 2>/dev/null)" = 1 ]; do
+        sleep 0.1
+        found="FROM pg_replication_slots WHERE slot_name = '$slot'"
+        ask "$1" "SELECT pg_create_logical_replication_slot('$slot',
+            'pgoutput') WHERE EXISTS (SELECT FROM pg_publication)
+            AND NOT EXISTS (SELECT $found)" >/dev/null 2>&1 || :
+        [ "$(ask "$1" "SELECT count(*) $found" 2>/dev/null)" = 1 ] &&
+            ask "$ip" "CREATE SUBSCRIPTION from_$2 CONNECTION 'host=$1
+                user=postgres dbname=postgres connect_timeout=2
+                application_name=$node' PUBLICATION ordeal WITH (
+                create_slot = false, slot_name = '$slot', copy_data = false,
+                synchronous_commit = local)" 2>/dev/null || :
+    done
+}
+
+subscribe() {
+    publish_tables
+    i=0
+    for peer in $(echo "$peers" | tr , ' '); do
+        i=$((i + 1))
+        case $mode-n$i in
+        logical-n1 | both-*)
+            [ "$peer" = "$ip" ] || subscribe_to "$peer" n$i
+            ;;
+        esac
+    done
+}
+
 prepare_first() {
     rm -rf db.new
     $as initdb -D db.new -U postgres -A trust -E UTF8 --no-locale -k -N
@@ -76,7 +133,10 @@ autovacuum = off
 jit = off
 END
     # One statement a line is what a server without clients reads.
-    grep -v '^--' "$here/schema.sql" |
+    # What is made so is not published: that takes a server that runs.
+    words='^[^-]'
+    [ "$mode" = streaming ] || words='^[^-C]'
+    grep "$words" "$here/schema.sql" |
         $as postgres --single -F -D db.new postgres >/dev/null
     publish
 }
@@ -123,18 +183,27 @@ follow() {
 if [ -e db ]; then
     # Of a server that was killed; that number is somebody else's by now.
     rm -f db/postmaster.pid
-    if found=$("$client" --look "$others"); then
+    if [ "$mode" != streaming ]; then
+        : # none follows another
+    elif found=$("$client" --look "$others"); then
         follow "${found% *}" "${found#* }"
         # It shall be asked first, before another that thinks it is one.
         others=${found% *},$others
     fi
-elif [ "$ip" = "$first" ]; then
+elif [ "$ip" = "$first" ] || [ "$mode" != streaming ]; then
     prepare_first
 else
     until copy_from "$first" 2>/dev/null; do sleep 0.2; done
 fi
 
+level=replica messages=log
+if [ "$mode" != streaming ]; then
+    level=logical messages=error # conflicts
+    subscribe &
+    [ "$mode-$node" = logical-n1 ] || [ "$mode" = both ] || names=
+fi
 exec $as postgres -D db -c listen_addresses="$ip" -c fsync="$fsync" \
+    -c wal_level=$level -c cluster_name="$node" -c log_min_messages=$messages \
     -c synchronous_commit="$commit" -c synchronous_standby_names="$names" \
     -c primary_conninfo="host=$others user=postgres dbname=postgres \
 application_name=$node connect_timeout=2 target_session_attrs=read-write"
