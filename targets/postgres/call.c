@@ -12,8 +12,9 @@ enum { CONNINFO_SIZE = 256, SQLSTATE_SIZE = 6, MEET_SIZE = 512 };
 /* Who subscribes and publishes nothing is a standby that can be written to. */
 static const char meet_sql[] =
     "SELECT pg_is_in_recovery() OR (EXISTS (SELECT FROM pg_subscription) AND "
-    "NOT EXISTS (SELECT FROM pg_publication)), CASE WHEN pg_is_in_recovery() THEN -1 ELSE "
-    "('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int END";
+    "NOT EXISTS (SELECT FROM pg_publication)), CASE WHEN pg_is_in_recovery() "
+    "THEN -1 ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), "
+    "8))::bit(32)::int END";
 
 /* Classes (the first letters of SQLSTATE) of errors after which the server has
  * undone the transaction.  40003 is about a commit that nobody knows of. */

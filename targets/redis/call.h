@@ -31,7 +31,7 @@ struct redis_conn {
     redisContext *context; /* NULL: not connected */
     char ip[ORD_CLIENT_IP_SIZE];
     int port;
-    int64_t count; /* of connections made so far */
+    int64_t count;   /* of connections made so far */
     int64_t sent_ns; /* of the last call: just before its bytes left */
     int64_t received_ns;
     char why[REDIS_WHY_SIZE]; /* of the last call that was not done */
