@@ -308,7 +308,8 @@ static int pair(struct ord_history_builder *b, struct ord_made *made,
         return err->rc;
     if (slot != NULL && op->type != ORD_OP_INVOKE) {
         asked = &b->calls.at[slot->rank];
-        if (ord_pair_check_reply(asked, op, made->value, err) != ORD_OK)
+        if (ord_pair_check_reply(asked, op, made->value, made->key, err) !=
+            ORD_OK)
             return err->rc;
         made->back =
             b->maker.first_call + b->maker.call_count - 1 - asked->call;

@@ -283,8 +283,9 @@ static int add_key(struct builder *b, const struct ord_kind *kind, uint32_t i,
     default:
         return ORD_OK;
     }
-    if (b->key[call] == ORD_ATOM_NIL)
-        b->key[call] = atom;
+    if (b->key[call] != ORD_ATOM_NIL && b->key[call] != atom)
+        return contradicts(b, i, err); /* no builder lets that in */
+    b->key[call] = atom;
     return ORD_OK;
 }
 

@@ -184,14 +184,48 @@ int ord_pair_check(struct ord_process_map *map, const struct ord_op *op,
                                      : check_completion(*slot, op, err);
 }
 
+static int refuse_reply(const struct ord_op *op, const struct ord_value *said,
+                        const char *what, struct ord_err *err)
+{
+    struct ord_buf text;
+
+    ord_buf_init(&text, SAID_MAX);
+    ord_value_to_edn(said, &text);
+    (void)ord_fail(err, ORD_EFORMAT,
+                   "process %" PRId64 " answers its %s with the %s %s "
+                   "(operation %" PRId64 "), which is not the one invoked",
+                   op->process, op->name, what,
+                   text.failed ? "of another" : ord_buf_str(&text), op->index);
+    ord_buf_fini(&text);
+    return ORD_EFORMAT;
+}
+
+/* An answer may leave the key out, and some name it only there. */
+static bool is_other_key(const struct ord_open_call *call,
+                         const struct ord_value *key, struct ord_bytes bytes)
+{
+    const struct ord_value *asked = &call->key;
+
+    if (key->kind == ORD_NIL || asked->kind == ORD_NIL)
+        return false;
+    if (key->kind != asked->kind)
+        return true;
+    if (key->kind == ORD_INT)
+        return key->as.number != asked->as.number;
+    return !ord_bytes_equal(
+        bytes,
+        (struct ord_bytes){call->held + call->value_size, call->key_size});
+}
+
 int ord_pair_check_reply(const struct ord_open_call *call,
                          const struct ord_op *op, struct ord_bytes value,
-                         struct ord_err *err)
+                         struct ord_bytes key, struct ord_err *err)
 {
     const struct ord_value *asked = &call->value;
     bool is_other = false;
-    struct ord_buf said;
 
+    if (is_other_key(call, &op->key, key))
+        return refuse_reply(op, &op->key, "key", err);
     /* Only what is surely the same thing said twice: a value of another kind
      * may be a status, and other functions may answer what they like. */
     if (op->f != ORD_F_WRITE || op->type != ORD_OP_OK ||
@@ -202,15 +236,5 @@ int ord_pair_check_reply(const struct ord_open_call *call,
     else if (asked->kind == ORD_TEXT)
         is_other = !ord_bytes_equal(
             value, (struct ord_bytes){call->held, call->value_size});
-    if (!is_other)
-        return ORD_OK;
-    ord_buf_init(&said, SAID_MAX);
-    ord_value_to_edn(&op->value, &said);
-    (void)ord_fail(err, ORD_EFORMAT,
-                   "process %" PRId64 " answers its write with the value %s "
-                   "(operation %" PRId64 "), which is not the one invoked",
-                   op->process, said.failed ? "of another" : ord_buf_str(&said),
-                   op->index);
-    ord_buf_fini(&said);
-    return ORD_EFORMAT;
+    return is_other ? refuse_reply(op, &op->value, "value", err) : ORD_OK;
 }

@@ -68,10 +68,11 @@ bool ord_open_call_hold(struct ord_open_call *call, struct ord_bytes value,
  * errors: ORD_EFORMAT; ORD_ENOMEM. */
 int ord_pair_check(struct ord_process_map *map, const struct ord_op *op,
                    struct ord_process_slot **slot, struct ord_err *err);
-/* Whether the answer fits: a write that was carried out wrote what it was
- * asked to. ORD_EFORMAT. */
+/* Whether the answer fits: it is of the key that was asked for, and a write
+ * that was carried out wrote what it was asked to.  value, key: their bytes,
+ * where a call would hold them. ORD_EFORMAT. */
 int ord_pair_check_reply(const struct ord_open_call *call,
                          const struct ord_op *op, struct ord_bytes value,
-                         struct ord_err *err);
+                         struct ord_bytes key, struct ord_err *err);
 
 #endif

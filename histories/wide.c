@@ -378,6 +378,16 @@ static uint32_t block_of(const struct ord_history *h, int64_t event)
     return low;
 }
 
+/* An answer that names a key of its own names the one that was asked for, or
+ * nobody asked for one. */
+static bool is_key_answered(const struct ord_op *from, uint32_t bits,
+                            const struct ord_op *to)
+{
+    return ord_kind_field(bits, ORD_KIND_KEY_SHIFT) == ORD_KF_SAME ||
+           to->key.kind == ORD_NIL || from->key.kind == ORD_NIL ||
+           ord_value_equal(&to->key, &from->key);
+}
+
 static void share(const struct ord_op *from, uint32_t bits, struct ord_op *to)
 {
     to->process = from->process;
@@ -416,6 +426,8 @@ static int make_whole(const struct ord_history *h, uint32_t b,
                 decode(h, other, err) != ORD_OK)
                 return err->rc;
         }
+        if (!is_key_answered(&w->ops[ops[i].pair], bits, &ops[i]))
+            return contradicts(ops[i].index, "it is of another key", err);
         share(&w->ops[ops[i].pair], bits, &ops[i]);
     }
     free(w->bits[b]);

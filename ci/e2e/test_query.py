@@ -48,6 +48,45 @@ class Query(Case):
         self.assertIn("one SQL text", self.ask(self.file, code=64))
         self.assertIn("none", self.ask(self.path("none"), "select 1", code=5))
 
+    def test_a_query_only_reads(self):
+        new = self.path("new.db")
+        for sql in (f"vacuum into '{new}'", f"attach '{new}' as a",
+                    "create table t(x)", "pragma temp_store_directory = '.'"):
+            self.assertIn("only reads", self.ask(self.file, sql, code=64), sql)
+            self.assertFalse(os.path.exists(new), sql)
+        self.assertEqual(self.ask(
+            self.file, "with recursive n(i) as (select 1 union select i + 1 "
+            "from n where i < 3) select max(i) as i, (select count(*) from "
+            "json_each('[7,8]')) as j from n", "--tsv"), "i\tj\n3\t2\n")
+        self.assertIn("not authorized", self.ask(
+            self.file, "select load_extension('x')", code=64))
+        self.assertIn("latency_ns",
+                      self.ask(self.file, "pragma table_info(ops)"))
+        self.ask(self.file, "explain query plan select * from ops")
+
+    def test_import_writes_no_file_that_is_there(self):
+        to = self.path("history.ord")
+        done = ordeal("import", self.file, "-o", to)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        before = os.stat(to)
+        done = ordeal("import", self.file, "-o", to)
+        self.assertEqual(done.returncode, 64)
+        self.assertIn("exists: remove it", done.stderr)
+        done = ordeal("import", self.file, "-o", self.file)
+        self.assertEqual(done.returncode, 64)
+        self.assertEqual(os.stat(to).st_mtime_ns, before.st_mtime_ns)
+        with open(self.file, encoding="ascii") as file:
+            self.assertEqual(file.read(), EDN)
+
+    def test_a_history_too_short_for_its_error_leaves_no_file(self):
+        for form in ("own", "edn"):
+            to = self.path("short")
+            done = ordeal("generate", "--workload", "register", "--ops", "2",
+                          "--bad", "stale-read", "--format", form, "-o", to)
+            self.assertEqual(done.returncode, 64, done.stderr)
+            self.assertIn("too short", done.stderr)
+            self.assertFalse(os.path.exists(to))
+
     def test_export_to_sqlite_and_to_files(self):
         to = self.path("history.db")
         done = ordeal("export", self.file, "--to", "sqlite", "-o", to)

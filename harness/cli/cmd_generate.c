@@ -159,11 +159,14 @@ static int generate(const struct generate *g, struct ord_err *err)
             rc = ord_fail_errno(err, "write %s", g->path);
     }
     if (rc == ORD_OK && g->config.bad != ORD_SYNTH_VALID &&
-        !ord_synth_is_planted(synth))
+        !ord_synth_is_planted(synth)) {
         rc = ord_fail(err, ORD_EUSAGE,
-                      "the history is written, but it is too short for the "
-                      "error %s",
-                      ord_synth_bad_name(g->config.bad));
+                      "a history of %" PRIu64 " operations is too short for "
+                      "the error %s: say more --ops",
+                      g->config.ops, ord_synth_bad_name(g->config.bad));
+        if (!is_stdout)
+            (void)unlink(g->path); /* it is not what was asked for */
+    }
     ord_synth_free(&synth);
     return rc;
 }

@@ -1,5 +1,6 @@
 #include <getopt.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "harness/cli/cli.h"
@@ -11,7 +12,7 @@ static const char help[] =
     "logs;\n- is standard input) in our own format: a tenth of the size, "
     "checked "
     "by sums, and\nloaded without parsing.  --keyed: a value [k v] is key and "
-    "value.\n";
+    "value.  HISTORY must not exist.\n";
 
 struct args {
     struct ord_history_options how;
@@ -52,6 +53,17 @@ static int parse(const struct ord_cli *cli, struct args *args)
     return 0;
 }
 
+/* Before anything is read, for that may take its time. */
+static int check_new(const char *path, struct ord_err *err)
+{
+    struct stat info;
+
+    if (lstat(path, &info) == 0)
+        return ord_fail(err, ORD_EUSAGE,
+                        "%s exists: remove it, or say -o NEWFILE", path);
+    return ORD_OK;
+}
+
 int ord_cmd_import(const struct ord_cli *cli)
 {
     struct args args = {.how = {.size_max = (size_t)16 << 30}};
@@ -66,7 +78,8 @@ int ord_cmd_import(const struct ord_cli *cli)
         fputs(help, stdout);
         return 0;
     }
-    if (ord_history_path(cli->argv[optind], path, &err) != ORD_OK ||
+    if (check_new(args.out, &err) != ORD_OK ||
+        ord_history_path(cli->argv[optind], path, &err) != ORD_OK ||
         ord_history_open(path, &args.how, &history, &err) != ORD_OK ||
         ord_history_write_own(history, args.out, &err) != ORD_OK)
         code = ord_complain(&err);

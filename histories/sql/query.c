@@ -225,6 +225,71 @@ static void put_table_row(struct printer *p)
 
 /* ---- running ------------------------------------------------------------ */
 
+/* Whoever asks a question does not mean to write a file (`vacuum into`,
+ * `attach`), to change the catalogue or to load code. */
+static int may_do(void *unused, int action, const char *one, const char *two,
+                  const char *three, const char *four)
+{
+    static const char *const pragmas[] = {
+        "table_info",    "table_xinfo",     "table_list", "database_list",
+        "function_list", "compile_options", "index_list", "index_info"};
+
+    (void)unused, (void)three, (void)four;
+    switch (action) {
+    case SQLITE_SELECT:
+    case SQLITE_READ:
+    case SQLITE_RECURSIVE:
+        return SQLITE_OK;
+    case SQLITE_FUNCTION:
+        return two != NULL && sqlite3_stricmp(two, "load_extension") == 0
+                   ? SQLITE_DENY
+                   : SQLITE_OK;
+    case SQLITE_PRAGMA:
+        for (size_t i = 0; i < sizeof pragmas / sizeof *pragmas; i++) {
+            if (sqlite3_stricmp(one, pragmas[i]) == 0)
+                return SQLITE_OK;
+        }
+        return SQLITE_DENY;
+    default:
+        return SQLITE_DENY;
+    }
+}
+
+/* A virtual table declares its columns, to SQLite a `create table`, when it is
+ * first named: before may_do() is asked. */
+static void meet_tables(sqlite3 *db)
+{
+    static const char *const queries[] = {
+        "select 1 from ops",
+        "select 1 from events",
+        "select 1 from clocks",
+        "select 1 from json_each('1')",
+        "select 1 from json_tree('1')",
+        "select 1 from pragma_table_info('ops')",
+        "select 1 from pragma_table_list",
+        "select 1 from pragma_function_list",
+    };
+
+    for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
+        sqlite3_stmt *rows = NULL;
+
+        /* What is not there is not there. */
+        (void)sqlite3_prepare_v2(db, queries[i], -1, &rows, NULL);
+        (void)sqlite3_finalize(rows);
+    }
+}
+
+static int refuse(sqlite3 *db, int code, struct ord_err *err)
+{
+    if (code == SQLITE_AUTH || sqlite3_errcode(db) == SQLITE_AUTH)
+        return ord_fail(err, ORD_EUSAGE,
+                        "SQL: %s: a query only reads; `ordeal export --to "
+                        "sqlite` makes a database to work on",
+                        sqlite3_errmsg(db));
+    return ord_fail(err, code == SQLITE_NOMEM ? ORD_ENOMEM : ORD_EUSAGE,
+                    "SQL: %s", sqlite3_errmsg(db));
+}
+
 static void begin(struct printer *p)
 {
     for (int i = 0; i < p->column_count; i++) {
@@ -266,8 +331,7 @@ static int put_rows(struct printer *p, sqlite3 *db, struct ord_err *err)
             return err->rc;
     }
     if (step != SQLITE_DONE)
-        return ord_fail(err, step == SQLITE_NOMEM ? ORD_ENOMEM : ORD_EUSAGE,
-                        "SQL: %s", sqlite3_errmsg(db));
+        return refuse(db, step, err);
     if (p->column_count > 0)
         end(p);
     return flush(p, 0, err);
@@ -278,15 +342,15 @@ static bool is_blank(const char *text)
     return text[strspn(text, " \t\r\n;")] == '\0';
 }
 
-int ord_sql_print(struct sqlite3 *db, const char *sql, enum ord_sql_form form,
-                  int fd, struct ord_err *err)
+static int print(struct sqlite3 *db, const char *sql, enum ord_sql_form form,
+                 int fd, struct ord_err *err)
 {
     struct printer p = {.form = form, .fd = fd};
     const char *rest = NULL;
-    int rc;
+    int rc = sqlite3_prepare_v2(db, sql, -1, &p.rows, &rest);
 
-    if (sqlite3_prepare_v2(db, sql, -1, &p.rows, &rest) != SQLITE_OK)
-        return ord_fail(err, ORD_EUSAGE, "SQL: %s", sqlite3_errmsg(db));
+    if (rc != SQLITE_OK)
+        return refuse(db, rc, err);
     if (p.rows == NULL || !is_blank(rest)) {
         sqlite3_finalize(p.rows);
         return ord_fail(err, ORD_EUSAGE, "SQL: expected one statement");
@@ -303,6 +367,18 @@ int ord_sql_print(struct sqlite3 *db, const char *sql, enum ord_sql_form form,
     ord_buf_fini(&p.held);
     ord_buf_fini(&p.out);
     sqlite3_finalize(p.rows);
+    return rc;
+}
+
+int ord_sql_print(struct sqlite3 *db, const char *sql, enum ord_sql_form form,
+                  int fd, struct ord_err *err)
+{
+    int rc;
+
+    meet_tables(db);
+    (void)sqlite3_set_authorizer(db, may_do, NULL);
+    rc = print(db, sql, form, fd, err);
+    (void)sqlite3_set_authorizer(db, NULL, NULL);
     return rc;
 }
 

@@ -44,8 +44,9 @@ enum {
     ORD_SQL_CELL_MAX = 1 << 16,      /* bytes of a cell, then ".." (not JSON) */
 };
 
-/* Runs one statement on the connection and writes the rows to fd.  ORD_EUSAGE
- * says what SQLite says of a wrong statement; ORD_EIO, ORD_EFULL. */
+/* Runs one statement on the connection, which may only read, and writes the
+ * rows to fd.  ORD_EUSAGE says what SQLite says of a wrong statement; ORD_EIO,
+ * ORD_EFULL. */
 int ord_sql_print(struct sqlite3 *db, const char *sql, enum ord_sql_form form,
                   int fd, struct ord_err *err);
 

@@ -134,6 +134,26 @@ static struct ord_value random_value(struct story *s, int depth)
     return ord_value_list(items, count);
 }
 
+/* Keys outlive the arena: an answer has its invocation's. */
+static struct ord_value random_key(struct story *s)
+{
+    static const struct ord_value items[] = {
+        {.kind = ORD_INT, .as = {.number = 1}},
+        {.kind = ORD_TEXT, .count = 2, .as = {.text = ":k"}}};
+    static const struct ord_value keys[] = {
+        {.kind = ORD_NIL},
+        {.kind = ORD_BOOL, .as = {.number = 1}},
+        {.kind = ORD_INT, .as = {.number = 7}},
+        {.kind = ORD_INT, .as = {.number = INT64_MIN}},
+        {.kind = ORD_TEXT, .count = 0, .as = {.text = ""}},
+        {.kind = ORD_TEXT, .count = 4, .as = {.text = "\"\n\xc3\xa4"}},
+        {.kind = ORD_LIST, .count = 2, .as = {.items = items}},
+        {.kind = ORD_LIST},
+    };
+
+    return keys[ord_rng_below(&s->rng, sizeof keys / sizeof *keys)];
+}
+
 static void enrich(struct story *s, struct ord_op *op)
 {
     op->node = (uint16_t)ord_rng_below(&s->rng, 6);
@@ -175,6 +195,9 @@ struct ord_op story_next(struct story *s)
         op.type = ORD_OP_INFO;
     } else if (s->is_open[who]) {
         op = s->open[who];
+        if (s->has_keys &&
+            (op.key.kind == ORD_NIL || ord_rng_below(&s->rng, 3) == 0))
+            op.key = op.key.kind == ORD_NIL ? random_key(s) : ord_value_nil();
         op.type = (uint8_t)ord_rng_range(&s->rng, ORD_OP_OK, ORD_OP_INFO);
         s->is_open[who] = false;
         if (op.type == ORD_OP_INFO)
@@ -182,6 +205,8 @@ struct ord_op story_next(struct story *s)
     } else {
         op = invent(s);
         op.process = s->process[who];
+        if (s->has_keys)
+            op.key = random_key(s);
         s->open[who] = op;
         s->is_open[who] = true;
     }
@@ -191,8 +216,6 @@ struct ord_op story_next(struct story *s)
     else
         op.value = s->is_rich ? random_value(s, 0)
                               : ord_value_int(ord_rng_range(&s->rng, 0, 9));
-    if (s->has_keys)
-        op.key = random_value(s, 2);
     if (s->is_rich)
         enrich(s, &op);
     return op;

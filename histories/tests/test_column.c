@@ -130,6 +130,7 @@ enum {
     NUMBER = ORD_KV_NUMBER << ORD_KIND_VALUE_SHIFT,
     MANY = ORD_KV_NUMBERS << ORD_KIND_VALUE_SHIFT,
     NODE = ORD_KF_COLUMN << ORD_KIND_NODE_SHIFT,
+    KEY = ORD_KF_COLUMN << ORD_KIND_KEY_SHIFT,
     NODE_VALUE = ORD_KF_VALUE << ORD_KIND_NODE_SHIFT,
     W = ORD_F_WRITE,
     R = ORD_F_READ,
@@ -147,6 +148,12 @@ ParameterizedTestParameters(column, nonsense)
          "operation 2",
          false},
         {{{0, INV, W, 0, 0}, {0, OK, R, 0, 0}}, 2, "operation 1", false},
+        {{{0, INV | KEY, R, 0, 1}, {0, OK | KEY, R, 0, 1}}, 2, "", false},
+        {{{0, INV, R, 0, 0}, {0, OK | KEY, R, 0, 2}}, 2, "", false},
+        {{{0, INV | KEY, R, 0, 1}, {0, OK | KEY, R, 0, 2}},
+         2,
+         "of another key",
+         false},
         {{{0, INV, W, 0, 0}, {0, INV, W, 0, 0}},
          2,
          "has another one open",
@@ -188,7 +195,7 @@ static struct ord_history *forge(const struct row *row, const char *path)
         op.process = e->process;
         op.time_ns = i;
         op.node = (uint16_t)e->number;
-        op.value = ord_value_int(e->number);
+        op.value = op.key = ord_value_int(e->number);
         if ((e->bits & MANY) == MANY) /* a count, and nothing behind it */
             made.kind.bits ^= (uint32_t)(MANY ^ NUMBER);
         cr_assert(ord_maker_add(&maker, &made));

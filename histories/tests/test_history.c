@@ -71,6 +71,17 @@ ParameterizedTestParameters(history, text_form)
          "(operation 0)",
          true},
         {"0 inv foo\n0 ok bar", "completes bar", true},
+        {"0 inv write k1 1\n0 ok write k2 1",
+         "process 0 answers its write with the key 2 (operation 1), which is "
+         "not the one invoked",
+         true},
+        {"0 inv read k\"a\"\n0 info read k\"b\"", "with the key \"b\"", true},
+        {"0 inv read k[1 2]\n0 fail read k[1 3]", "with the key [1 3]", true},
+        {"0 inv read ktrue\n0 ok read k1 5", "with the key 1 (op", true},
+        {"0 inv write k1 1; 0 ok write 1; 0 inv read; 0 ok read k2 2",
+         "0 0.000000 0 invoke write k1 1 | 1 0.001000 0 ok write 1 | "
+         "2 0.002000 0 invoke read | 3 0.003000 0 ok read k2 2",
+         false},
         {"0 inv add 1\n0 info add\n\n0 inv add 2",
          "line 4: process 0 invokes add (operation 2) after its add ended in "
          "info (operation 1)",

@@ -170,6 +170,9 @@ ParameterizedTestParameters(readers, jsonl)
          "line 1, column 42: expected the end of the line", true},
         {"{\"process\":0,\"type\":\"invoke\",\"f\":\"read\",\"value\":[1,}",
          "line 1, column ", true},
+        {"{\"type\":\"invoke\",\"process\":0,\"f\":\"write\",\"key\":\"k\"}\n"
+         "{\"type\":\"ok\",\"process\":0,\"f\":\"write\",\"key\":\"j\"}",
+         "answers its write with the key \"j\" (operation 1)", true},
         {"{\"process\":0,\"type\":\"ok\",\"f\":\"read\"}",
          "line 1: ok of read by process 0", true},
     };
@@ -346,6 +349,14 @@ Test(readers, keyed_values_are_split)
     cr_expect_eq(ord_history_op(h, 1)->value.count, 3);
     cr_expect_eq(ord_history_op(h, 3)->value.kind, ORD_NIL);
     ord_history_free(&h);
+    ord_source_memory(
+        &source, ord_bytes_of("{:process 0 :type :invoke :f :write :value "
+                              "[:k 1]}{:process 0 :type :ok :f :write :value "
+                              "[:j 1]}"));
+    cr_expect_eq(ord_read_any(&source, &how, &h, &err), ORD_EFORMAT);
+    cr_expect_not_null(
+        strstr(err.text, "write with the key \"j\" (operation 1"), "%s",
+        err.text);
     ord_source_memory(&source, ord_bytes_of("0 inv write 5"));
     cr_expect_eq(ord_read_any(&source, &how, &h, &err), ORD_EFORMAT);
     cr_expect_not_null(strstr(err.text, "said to be keyed"), "%s", err.text);

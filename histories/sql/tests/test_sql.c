@@ -79,7 +79,7 @@ ParameterizedTestParameters(sql, tsv)
         {"select", "!SQL: "},
         {"", "!expected one statement"},
         {"select 1; select 2", "!expected one statement"},
-        {"insert into ops(idx) values (1)", "!may not be modified"},
+        {"insert into ops(idx) values (1)", "!only reads"},
     };
 
     return cr_make_param_array(struct row, rows, sizeof rows / sizeof *rows);
