@@ -1,8 +1,11 @@
 /* model_counter.c -- add a number, read the sum.
  *
  * State of the exact search: the sum in a (low) and b (high).  With adds of
- * any size this is a subset sum, so hard; few adds are open at once.
+ * any size this is a subset sum, so hard; few adds are open at once.  Where
+ * some of the adds together are beyond 63 bits the answer is unknown.
  */
+#include <stdio.h>
+
 #include "checkers/exact.h"
 #include "checkers/models.h"
 
@@ -81,8 +84,33 @@ static const struct ord_exact_model counter_exact = {
     .helps = counter_helps,
 };
 
+/* No sum of any of the adds is beyond 63 bits. */
+static bool is_within(const struct ord_lin *lin)
+{
+    int64_t most = 0;
+    int64_t least = 0;
+
+    for (uint32_t i = 0; i < lin->count; i++) {
+        struct ord_value v;
+        int64_t *sum;
+
+        if (lin->f[i] != ORD_F_ADD || lin->type[i] == ORD_OP_FAIL)
+            continue;
+        v = ord_lin_value(lin, lin->in[i]);
+        sum = v.as.number < 0 ? &least : &most;
+        if (v.kind == ORD_INT && __builtin_add_overflow(*sum, v.as.number, sum))
+            return false;
+    }
+    return true;
+}
+
 static int counter_decide(struct ord_lin *lin, struct ord_err *err)
 {
+    if (!is_within(lin)) {
+        lin->outcome = ORD_UNKNOWN;
+        (void)snprintf(lin->why, sizeof lin->why, "a sum is beyond 63 bits");
+        return ORD_OK;
+    }
     return ord_exact_decide(&counter_exact, lin, err);
 }
 

@@ -269,21 +269,59 @@ static struct ends narrow(struct core *core, uint32_t root, int64_t f,
     return ends;
 }
 
+/* The write that brought what a call is about; NONE: the initial value. */
+static uint32_t writer_for(const struct zones *z, uint32_t call)
+{
+    return z->writer[ord_zones_value(z->lin, call)];
+}
+
+/* A person takes the value that was written first for the stale one; where
+ * that cannot be told, what came last came too late. */
+static bool is_stale(const struct zones *z, const struct ends *x,
+                     const struct ends *y)
+{
+    const struct ord_lin *lin = z->lin;
+    uint32_t wx = writer_for(z, x->s_call);
+    uint32_t wy = writer_for(z, y->s_call);
+
+    if (x->f_call == NONE || y->f_call == NONE)
+        return x->f_call == NONE;
+    if (wx != NONE && wy != NONE && lin->end[wx] < lin->begin[wy])
+        return true;
+    if (wx != NONE && wy != NONE && lin->end[wy] < lin->begin[wx])
+        return false;
+    return x->s > y->s;
+}
+
+static void say_stale(struct zones *z, const struct ends *x,
+                      const struct ends *y)
+{
+    const struct ord_lin *lin = z->lin;
+    uint32_t y1 = y->s_call;
+    uint32_t y2 = y->f_call;
+    uint32_t writer = writer_for(z, y1);
+
+    /* The write itself says more than a read of it. */
+    if (writer != NONE && (int64_t)lin->begin[writer] > x->f)
+        y1 = writer;
+    writer = writer_for(z, y2);
+    if (writer != NONE && lin->end[writer] < x->s)
+        y2 = writer;
+    say(z, (uint32_t[]){x->f_call, y1, y2, x->s_call}, 4);
+}
+
 static void accuse_conflict(struct core *core, uint32_t a_root, uint32_t b_root)
 {
     struct zones *z = core->z;
     struct ends b = block_ends(z, b_root);
     struct ends a = narrow(core, a_root, b.f, b.s);
-    bool is_a = false;
 
     b = narrow(core, b_root, a.f, a.s);
     ORD_ASSERT(a.f < b.s && b.f < a.s);
-    /* x is what came too late. */
-    is_a = b.f_call != NONE && (a.f_call == NONE || a.s > b.s);
-    if (is_a)
-        say(z, (uint32_t[]){a.f_call, b.s_call, b.f_call, a.s_call}, 4);
+    if (is_stale(z, &a, &b))
+        say_stale(z, &a, &b);
     else
-        say(z, (uint32_t[]){b.f_call, a.s_call, a.f_call, b.s_call}, 4);
+        say_stale(z, &b, &a);
 }
 
 /* ---- the answer --------------------------------------------------------- */

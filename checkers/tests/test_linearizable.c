@@ -44,6 +44,13 @@ Test(linearizable, unique_values)
          ORD_INVALID,
          "k3: process 2 read 5 from k3 at 0.006 s on n2, but that had been "
          "replaced"},
+        /* The older value is the stale one, though a fresh read came later. */
+        {"1 inv write 1; 1 ok write 1; 1 inv write 2; 1 ok write 2;"
+         "2 inv read; 2 ok read 1; 2 inv read; 2 ok read 2",
+         ORD_INVALID,
+         "process 2 read 1 at 0.004 s, but that had been replaced: process 1's "
+         "write of 1 ended at 0.001 s, before process 1's write of 2 began at "
+         "0.002 s"},
         {"1 inv write 1; 2 inv read; 2 ok read 1; 3 inv read; 3 ok read nil;"
          "1 ok write 1",
          ORD_INVALID, NULL},

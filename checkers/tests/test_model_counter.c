@@ -20,6 +20,19 @@ Test(model_counter, tables)
          "3 ok read 2; 1 ok add 1; 2 ok add 2",
          ORD_INVALID},
         {"1 inv add -1; 1 ok add -1; 2 inv read; 2 ok read -1", ORD_VALID},
+        /* Beyond 63 bits: neither does it wrap, nor is the true sum wrong. */
+        {"1 inv add 9223372036854775807; 1 ok add 9223372036854775807;"
+         "1 inv add 9223372036854775807; 1 ok add 9223372036854775807;"
+         "1 inv read; 1 ok read -2",
+         ORD_UNKNOWN},
+        {"1 inv add 9223372036854775807; 1 ok add 9223372036854775807;"
+         "1 inv add 9223372036854775807; 1 ok add 9223372036854775807;"
+         "1 inv read; 1 ok read 18446744073709551614",
+         ORD_UNKNOWN},
+        {"1 inv add 9223372036854775807; 1 ok add 9223372036854775807;"
+         "1 inv add -9223372036854775807; 1 ok add -9223372036854775807;"
+         "1 inv read; 1 ok read 0",
+         ORD_VALID},
     };
 
     MODEL_ROWS("counter", rows);

@@ -1,6 +1,8 @@
 /* step.c -- see step.h. */
 #include "harness/verify/step.h"
 
+#include <string.h>
+
 enum { NIL = ORD_ATOM_NIL };
 #define NONE ORD_ATOM_NONE
 #define OTHER (UINT32_MAX - 1) /* a register's value that nobody asks for */
@@ -370,30 +372,60 @@ static bool bag_step(const struct world *world, struct state *state,
 
 /* ---- counters ----------------------------------------------------------- */
 
+__extension__ typedef __int128 wide;
+
+enum { DIGITS_MAX = 27 }; /* 2^32 of these are still no sum too wide */
+
+/* A number; where it is too large for a reader, its digits as a text. */
+static bool number_of(const struct ord_calls *calls, uint32_t atom, wide *out)
+{
+    const struct ord_value value = ord_atom_value(calls, atom);
+    const char *text = value.as.text;
+    bool is_negative;
+    uint32_t i;
+
+    *out = 0;
+    if (value.kind == ORD_INT)
+        *out = value.as.number;
+    if (value.kind != ORD_TEXT || value.count == 0)
+        return value.kind == ORD_INT;
+    is_negative = text[0] == '-';
+    if (value.count - is_negative > DIGITS_MAX)
+        return false;
+    for (i = is_negative; i < value.count; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return false;
+        *out = *out * 10 + (text[i] - '0');
+    }
+    if (is_negative)
+        *out = -*out;
+    return *out < INT64_MIN || *out > INT64_MAX;
+}
+
 static bool counter_init(const struct world *world, struct state *state)
 {
     (void)world;
-    return start_with(state, 2);
+    return start_with(state, sizeof(wide) / sizeof *state->at);
 }
 
 static bool counter_step(const struct world *world, struct state *state,
                          const struct act *act, uint32_t choice,
                          uint32_t *choices)
 {
-    uint64_t sum = (uint64_t)state->at[1] << 32 | state->at[0];
-    int64_t number = 0;
+    wide number = 0;
+    wide sum;
 
     (void)choice;
     *choices = 1;
+    memcpy(&sum, state->at, sizeof sum);
     if (act->f == ORD_F_READ) /* nil is 0 */
         return (act->out == NIL ||
-                ord_atom_int(world->calls, act->out, &number)) &&
-               (uint64_t)number == sum;
-    if (!ord_atom_int(world->calls, act->in, &number))
+                number_of(world->calls, act->out, &number)) &&
+               number == sum;
+    if (!number_of(world->calls, act->in, &number))
         return false;
-    sum += (uint64_t)number; /* wraps as int64 does everywhere here */
-    state->at[0] = (uint32_t)sum;
-    state->at[1] = (uint32_t)(sum >> 32);
+    sum += number;
+    memcpy(state->at, &sum, sizeof sum);
     return true;
 }
 

@@ -357,6 +357,27 @@ Test(verify, several_models)
     TRY(rows);
 }
 
+#define MOST "9223372036854775807"
+#define MOST_TWICE                                                             \
+    "0 inv add " MOST "; 0 ok add " MOST "; 0 inv add " MOST                   \
+    "; 0 ok add " MOST "; 0 inv read; 0 ok read "
+#define THREE OP(0, ALL) "," OP(2, ALL) "," OP(4, ALL)
+
+/* Sums beyond 63 bits are what they are. */
+Test(verify, wide_sums)
+{
+    static const struct row rows[] = {
+        {MOST_TWICE "-2", "counter", "pass", ORDER("0,2,4"), "operation 4"},
+        {MOST_TWICE "-2", "counter", "violation", CORE(THREE), NULL},
+        {MOST_TWICE "18446744073709551614", "counter", "pass", ORDER("0,2,4"),
+         NULL},
+        {MOST_TWICE "18446744073709551614", "counter", "violation", CORE(THREE),
+         "has an order"},
+    };
+
+    TRY(rows);
+}
+
 /* A counter of a thousand adds, one after the other, takes no time. */
 Test(verify, long_core, .timeout = 10)
 {
