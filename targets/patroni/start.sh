@@ -97,4 +97,14 @@ etcd --name "$node" --data-dir "$data/etcd" \
     --initial-cluster "$members" --initial-cluster-state new \
     --initial-cluster-token ordeal --heartbeat-interval 100 \
     --election-timeout 1000 --pre-vote=true --logger zap --log-level error &
+# n1 is there first, and so the first to lead.
+[ -e db ] || [ "$ip" = "${peers%%,*}" ] || /usr/bin/python3 -c '
+import socket, sys, time
+while True:
+    try:
+        socket.create_connection((sys.argv[1], 8008), 1).close()
+        break
+    except OSError:
+        time.sleep(0.1)
+' "${peers%%,*}"
 exec $as /usr/bin/python3 "$(command -v patroni)" patroni.yml
