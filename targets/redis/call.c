@@ -138,3 +138,27 @@ enum redis_end redis_call(struct redis_conn *conn,
         freeReplyObject(got);
     return end;
 }
+
+int64_t redis_wait(struct redis_conn *conn, int64_t replicas,
+                   int64_t deadline_ns)
+{
+    char count[ORD_CLIENT_DIGITS_SIZE], ms[ORD_CLIENT_DIGITS_SIZE];
+    int64_t left_ms = (deadline_ns - ord_now_ns()) / ORD_MS;
+    struct ord_client_value numbers[2] = {
+        ord_client_int(replicas),
+        ord_client_int(left_ms > 0 ? left_ms : 1)}; /* 0 would be for ever */
+    struct redis_args args = {0};
+    redisReply *reply = NULL;
+    int64_t made = conn->count, there = -1;
+
+    redis_word(&args, "WAIT");
+    redis_arg(&args, ord_client_bytes(&numbers[0], count));
+    redis_arg(&args, ord_client_bytes(&numbers[1], ms));
+    /* A little longer than Redis itself waits, for its answer to come. */
+    if (redis_call(conn, &args, deadline_ns + 50 * ORD_MS, &reply) ==
+            REDIS_DONE &&
+        reply->type == REDIS_REPLY_INTEGER && conn->count == made)
+        there = reply->integer;
+    freeReplyObject(reply);
+    return there;
+}

@@ -61,4 +61,9 @@ enum redis_end redis_call(struct redis_conn *conn,
                           const struct redis_args *args, int64_t deadline_ns,
                           redisReply **reply);
 
+/* WAIT: how many replicas have all that was written on this connection.  -1:
+ * nobody says, or a new connection does, of which nothing is known. */
+int64_t redis_wait(struct redis_conn *conn, int64_t replicas,
+                   int64_t deadline_ns);
+
 #endif

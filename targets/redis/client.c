@@ -7,7 +7,7 @@
 #include "targets/redis/probe.h"
 #include "targets/redis/route.h"
 
-enum { REFUSED_PAUSE_MS = 20, HOPS_MAX = 4, DIGITS_SIZE = 24 };
+enum { REFUSED_PAUSE_MS = 20, HOPS_MAX = 4 };
 
 struct redis_client {
     const struct ord_client_init *init;
@@ -84,31 +84,12 @@ static enum redis_end call_anywhere(struct redis_client *client, int32_t *node,
 }
 
 /* The write is done here; is it on enough replicas?  If not it may be lost
- * with this node: nobody knows.  WAIT is about the writes of its connection: on
- * a new one it would count replicas that may have none of this. */
+ * with this node: nobody knows. */
 static void wait_for_replicas(struct redis_client *client, int32_t node,
                               int64_t deadline_ns, struct ord_client_done *done)
 {
-    char count[DIGITS_SIZE], ms[DIGITS_SIZE];
-    struct ord_client_value numbers[2] = {
-        ord_client_int(client->wait),
-        ord_client_int((deadline_ns - ord_now_ns()) / ORD_MS + 1)};
-    struct redis_args args = {0};
-    struct redis_conn *conn = &client->conns[node];
-    redisReply *reply = NULL;
-    int64_t made = conn->count;
-    enum redis_end end;
-    int64_t there = -1;
+    int64_t there = redis_wait(&client->conns[node], client->wait, deadline_ns);
 
-    redis_word(&args, "WAIT");
-    redis_arg(&args, ord_client_bytes(&numbers[0], count));
-    redis_arg(&args, ord_client_bytes(&numbers[1], ms));
-    /* A little longer than Redis itself waits, for its answer to come. */
-    end = redis_call(conn, &args, deadline_ns + 50 * ORD_MS, &reply);
-    if (end == REDIS_DONE && reply->type == REDIS_REPLY_INTEGER &&
-        conn->count == made)
-        there = reply->integer;
-    freeReplyObject(reply);
     done->received_ns = ord_now_ns();
     if (there < client->wait)
         ord_client_conclude(done, ORD_CLIENT_INFO,

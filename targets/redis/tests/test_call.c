@@ -13,11 +13,13 @@ static struct server server;
 static const char *_Atomic server_reply; /* NULL: silent; "": closes */
 static _Atomic bool server_resets;
 
-/* A request: an array of bulk strings, ended as the last one is. */
+/* A request: an array of bulk strings, ended as the last one is; of WAIT's the
+ * last one is a time. */
 static bool is_request(const char *text, size_t size)
 {
     (void)size;
-    return strstr(text, "$1\r\nx\r\n") != NULL;
+    return strstr(text, "$1\r\nx\r\n") != NULL ||
+           strstr(text, "WAIT\r\n") != NULL;
 }
 
 static void serve(int fd)
@@ -155,5 +157,57 @@ Test(redis_call, a_connection_that_died_idle_is_not_used)
     freeReplyObject(reply);
     cr_expect_eq(server.request_count, 2);
     cr_expect_eq(conn.count, 2, "which WAIT must know: the client counts");
+    redis_conn_close(&conn);
+}
+
+Test(redis_call, wait_says_how_many_replicas_or_nothing)
+{
+    static const struct {
+        const char *reply;
+        int64_t there;
+    } rows[] = {
+        {":2\r\n", 2},
+        {":1\r\n", 1},
+        {":0\r\n", 0},
+        {"+OK\r\n", -1},
+        {"-UNBLOCKED force unblock from blocking operation\r\n", -1},
+        {"-ERR WAIT cannot be used with replica instances.\r\n", -1},
+        {"-LOADING Redis is loading the dataset in memory\r\n", -1},
+        {"?nonsense\r\n", -1},
+        {"", -1},   /* closes after it has read */
+        {NULL, -1}, /* says nothing */
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct redis_conn conn;
+        redisReply *reply = NULL;
+
+        connect_to(&conn);
+        server_reply = "+OK\r\n";
+        cr_assert_eq(call(&conn, &reply), REDIS_DONE);
+        freeReplyObject(reply);
+        server_reply = rows[i].reply;
+        cr_expect_eq(redis_wait(&conn, 2, ord_now_ns() + TIMEOUT_MS * ORD_MS),
+                     rows[i].there, "%s", rows[i].reply);
+        redis_conn_close(&conn);
+    }
+}
+
+/* WAIT is about the writes of its connection: of a new one, which has written
+ * nothing, any replica has everything. */
+Test(redis_call, wait_on_a_new_connection_says_nothing)
+{
+    struct redis_conn conn;
+    redisReply *reply = NULL;
+
+    connect_to(&conn);
+    server_reply = "+OK\r\n";
+    cr_assert_eq(call(&conn, &reply), REDIS_DONE);
+    freeReplyObject(reply);
+    (void)shutdown(conn.context->fd, SHUT_WR); /* the server closes its end */
+    ord_client_pause(50);
+    server_reply = ":2\r\n";
+    cr_expect_eq(redis_wait(&conn, 2, ord_now_ns() + TIMEOUT_MS * ORD_MS), -1);
+    cr_expect_eq(conn.count, 2);
     redis_conn_close(&conn);
 }
