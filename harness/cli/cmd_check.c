@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "checkers/fitting.h"
 #include "checkers/lin.h"
 #include "harness/cli/cli.h"
 #include "harness/report/explain.h"
@@ -228,46 +229,15 @@ static void pick_from_meta(const char *meta, struct ord_arena *arena,
     }
 }
 
-static bool has(const struct ord_history_facts *facts, enum ord_f f)
-{
-    return (facts->fs >> f & 1) != 0;
-}
-
-/* What fits the operations; and linearizable, which chooses its model itself
- * and says which operation it does not know: `stats` alone would be an empty
- * pass.  Sets and lists that are read whole are seldom meant to be
- * linearizable, so there it has to be asked for. */
 static void pick_by_operations(const struct ord_cli *cli,
                                const struct ord_history *history,
                                struct args *args)
 {
-    static const struct {
-        enum ord_f f;
-        const char *checker;
-    } fitting[] = {
-        {ORD_F_ADD, "stale"},           {ORD_F_APPEND, "stale"},
-        {ORD_F_ENQUEUE, "total-queue"}, {ORD_F_GENERATE, "unique-ids"},
-        {ORD_F_TRANSFER, "bank"},
-    };
-    struct ord_history_facts facts = {0};
-    struct ord_err err = {0};
-    bool is_other = false;
+    const char *names[ORD_FITTING_MAX];
+    uint32_t count = ord_fitting_checkers(history, names);
 
-    /* A history that cannot tell will not please the checkers either. */
-    (void)ord_history_facts(history, &facts, &err);
-    (void)pick(cli, args, "stats", NULL);
-    for (size_t i = 0; i < sizeof fitting / sizeof *fitting; i++) {
-        if (has(&facts, fitting[i].f))
-            (void)pick(cli, args, fitting[i].checker, NULL);
-        is_other = is_other ||
-                   (has(&facts, fitting[i].f) && fitting[i].f != ORD_F_ENQUEUE);
-    }
-    if (facts.has_final)
-        (void)pick(cli, args, "lost", NULL);
-    if (facts.has_final)
-        (void)pick(cli, args, "convergence", NULL);
-    if (!is_other || has(&facts, ORD_F_WRITE) || has(&facts, ORD_F_CAS))
-        (void)pick(cli, args, "linearizable", NULL);
+    for (uint32_t i = 0; i < count; i++)
+        (void)pick(cli, args, names[i], NULL);
 }
 
 static void choose(const struct ord_cli *cli, const struct ord_history *history,
