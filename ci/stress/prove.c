@@ -143,8 +143,8 @@ static bool decide(struct prove *p, const struct ord_model *model)
         if (lin.outcome == ORD_INVALID && p->verdict.outcome == ORD_VALID) {
             p->verdict.outcome = ORD_INVALID;
             p->verdict.key = proof->key;
-            p->verdict.violation_count = 1;
         }
+        p->verdict.violation_count += lin.outcome == ORD_INVALID;
         set_proof(p, proof, &lin, &c);
         if (proof->count > 0 || proof->kind == ORD_PROOF_CORE) {
             proof->next = p->verdict.proof;
