@@ -95,6 +95,7 @@ struct ord_verdict {
     uint32_t stat_count;
     const char *model; /* linearizable: the one used; NULL: none, or several */
     const struct ord_proof *proof; /* NULL unless wanted */
+    bool is_misused; /* UNKNOWN for an option or a model that is none */
 };
 
 struct ord_checker {
@@ -108,6 +109,10 @@ struct ord_checker {
 /* All checkers, NULL at the end; and by name (NULL: there is none). */
 const struct ord_checker *const *ord_checkers(void);
 const struct ord_checker *ord_checker_find(const char *name);
+
+/* Whether it has such an option. */
+bool ord_checker_has_option(const struct ord_checker *checker,
+                            const char *name);
 
 /* Runs it: starts the verdict UNKNOWN, turns a checker's error into UNKNOWN
  * with that error as the reason. */

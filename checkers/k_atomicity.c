@@ -5,8 +5,9 @@
  *              reads and writes that respects real time and in which each read
  *              returns one of the last k writes before it (nil: a write before
  *              all).  k = 1 is atomicity, that is linearizability.
- * Not claimed: that a cas is atomic (it is a read and a write that may be
- *              apart), final reads, unfinished writes that nobody saw.
+ * Not claimed: that a cas is atomic (it is a read and a write, apart and in
+ *              either order: with a cas k = 1 is weaker than linearizability),
+ *              final reads, unfinished writes that nobody saw.
  * Unknown:     a read object is no register; a read returned a value that was
  *              written more than once, or k > 2 lies between the bounds;
  *              nothing was read; the budget of steps (of k = 2) is used up.

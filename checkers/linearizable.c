@@ -340,6 +340,10 @@ static int linearizable_check(const struct ord_check_in *in,
     int rc = ORD_OK;
 
     ORD_ASSERT(out->outcome == ORD_UNKNOWN); /* a pass has to be earned */
+    if (strict != NULL && strcmp(strict, "true") != 0 &&
+        strcmp(strict, "false") != 0)
+        return ord_fail(err, ORD_EUSAGE,
+                        "strict: expected true or false, found '%s'", strict);
     if (find_model(&work, err) != ORD_OK ||
         ord_objects_init(&work.objects, in,
                          is_register(work.model) ? 0 : ORD_CALLS_PROCESSES,

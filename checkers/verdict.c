@@ -128,6 +128,20 @@ void ord_found(const struct ord_check_in *in, struct ord_verdict *out,
         ord_evidence(out, named->ops[i]);
 }
 
+/* Options are told as lines that begin with `name:`. */
+bool ord_checker_has_option(const struct ord_checker *checker, const char *name)
+{
+    size_t size = strlen(name);
+
+    for (const char *at = checker->options; at != NULL && *at != '\0';) {
+        if (strncmp(at, name, size) == 0 && at[size] == ':')
+            return true;
+        at = strchr(at, '\n');
+        at = at == NULL ? NULL : at + 1 + strspn(at + 1, " ");
+    }
+    return false;
+}
+
 void ord_check_run(const struct ord_checker *checker,
                    const struct ord_check_in *in, struct ord_verdict *out)
 {
@@ -141,7 +155,9 @@ void ord_check_run(const struct ord_checker *checker,
         ord_history_trouble(in->history, &err) == ORD_OK)
         return;
     /* A violation that was proved stays one, whatever failed after it. */
-    if (out->outcome != ORD_INVALID)
-        (void)ord_conclude(out, ORD_UNKNOWN, "%.*s", (int)sizeof out->why - 1,
-                           err.text);
+    if (out->outcome == ORD_INVALID)
+        return;
+    out->is_misused = err.rc == ORD_EUSAGE;
+    (void)ord_conclude(out, ORD_UNKNOWN, "%.*s", (int)sizeof out->why - 1,
+                       err.text);
 }

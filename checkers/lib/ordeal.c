@@ -256,7 +256,8 @@ static const char *key_text(struct ordeal_result *result)
     return copy;
 }
 
-static int count_options(const struct ordeal_check_options *options,
+static int count_options(const struct ord_checker *checker,
+                         const struct ordeal_check_options *options,
                          struct ord_option out[OPTIONS_MAX], uint32_t *count,
                          struct ord_err *err)
 {
@@ -269,6 +270,9 @@ static int count_options(const struct ordeal_check_options *options,
                             "options: expected at most %d pairs of name and "
                             "value",
                             OPTIONS_MAX);
+        if (!ord_checker_has_option(checker, at[0]))
+            return ord_fail(err, ORD_EUSAGE, "%s has no option '%s'",
+                            checker->name, at[0]);
         out[(*count)++] = (struct ord_option){at[0], at[1]};
     }
     return ORD_OK;
@@ -288,6 +292,11 @@ static struct ordeal_result *run(const struct ord_checker *checker,
     ord_arena_init(&result->arena, memory_of(memory_max));
     in.arena = &result->arena;
     ord_check_run(checker, &in, &result->verdict);
+    if (result->verdict.is_misused) {
+        ord_fail(err, ORD_EUSAGE, "%s: %s", checker->name, result->verdict.why);
+        ordeal_result_free(result);
+        return NULL;
+    }
     result->key = key_text(result);
     return result;
 }
@@ -297,7 +306,8 @@ ordeal_check(const struct ordeal_history *history, const char *checker,
              const char *model, const struct ordeal_check_options *options,
              char *error)
 {
-    const struct ord_checker *found = ord_checker_find(checker);
+    const struct ord_checker *found =
+        checker == NULL ? NULL : ord_checker_find(checker);
     struct ord_option pairs[OPTIONS_MAX];
     struct ord_check_in in = {
         .history = history->history,
@@ -311,13 +321,16 @@ ordeal_check(const struct ordeal_history *history, const char *checker,
     struct ord_err err = {0};
 
     if (found == NULL)
-        ord_fail(&err, ORD_EUSAGE, "there is no checker '%s'", checker);
+        ord_fail(&err, ORD_EUSAGE, "there is no checker '%s'",
+                 checker == NULL ? "" : checker);
+    else if (model != NULL && strcmp(found->name, "linearizable") != 0)
+        ord_fail(&err, ORD_EUSAGE, "%s has no model", found->name);
     else if (model != NULL && ord_model_find(model) == NULL)
         ord_fail(&err, ORD_EUSAGE, "there is no model '%s'", model);
     else if (history->history == NULL)
         ord_fail(&err, ORD_EUSAGE, "the history has not ended");
     else
-        (void)count_options(options, pairs, &in.option_count, &err);
+        (void)count_options(found, options, pairs, &in.option_count, &err);
     if (err.rc != ORD_OK)
         return failed(&err, error);
     result = run(found, &in, options == NULL ? 0 : options->memory_max, &err);

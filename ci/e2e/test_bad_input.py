@@ -93,6 +93,20 @@ class CampaignFile(Case):
                 self.assertEqual(ordeal(*args).returncode, 64)
 
 
+    def test_options_of_checkers(self):
+        path = self.path("h.txt")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("1 inv write 1\n1 ok write 1\n2 inv read\n2 ok read 1\n")
+        for checker, option in (("k-atomicity", "k=x"), ("k-atomicity", "k=0"),
+                                ("causal", "level=x"), ("stale", "k=2"),
+                                ("linearizable", "strict=x")):
+            with self.subTest(option=option):
+                done = ordeal("check", path, "--checker", checker, "--set",
+                              option)
+                self.assertEqual(done.returncode, 64, done.stderr)
+                self.assertEqual(done.stdout, "")
+                self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+
     def test_no_runs_yet(self):
         done = ordeal("list", "runs", self.path("nosuch"))
         self.assertEqual(done.returncode, 5)

@@ -259,20 +259,6 @@ static void choose(const struct ord_cli *cli, const struct ord_history *history,
     }
 }
 
-/* Its options are told as lines that begin with `name:`. */
-static bool has_option(const struct ord_checker *checker, const char *name)
-{
-    size_t size = strlen(name);
-
-    for (const char *at = checker->options; at != NULL && *at != '\0';) {
-        if (strncmp(at, name, size) == 0 && at[size] == ':')
-            return true;
-        at = strchr(at, '\n');
-        at = at == NULL ? NULL : at + 1 + strspn(at + 1, " ");
-    }
-    return false;
-}
-
 static void set_option(struct picked *p, const struct ord_option *set)
 {
     uint32_t at = 0;
@@ -293,7 +279,8 @@ static int spread_sets(const struct ord_cli *cli, struct args *args)
         bool is_known = false;
 
         for (uint32_t k = 0; k < args->count; k++) {
-            if (!has_option(args->picked[k].checker, args->sets[i].name))
+            if (!ord_checker_has_option(args->picked[k].checker,
+                                        args->sets[i].name))
                 continue;
             set_option(&args->picked[k], &args->sets[i]);
             is_known = true;
@@ -350,6 +337,9 @@ static int check_all(const struct ord_history *history, const struct args *args,
             return ord_fail(err, ORD_ENOMEM, "verdicts");
         ord_arena_init(&scratch, args->memory);
         rc = check_one(&in, p, proof, verdict, err);
+        if (verdict->is_misused)
+            rc = ord_fail(err, ORD_EUSAGE, "%s: %s", p->checker->name,
+                          verdict->why);
         if (rc == ORD_OK)
             rc = ord_check_result_set(&results[i], arena, p->checker->name,
                                       p->model != NULL ? p->model

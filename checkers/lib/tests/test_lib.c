@@ -60,6 +60,10 @@ Test(lib, a_history_made_by_hand_is_judged)
 
 Test(lib, wrong_use_is_an_error_and_leaves_the_history)
 {
+    static const char *const pairs[][3] = {{"strct", "true", NULL},
+                                           {"strict", "yes", NULL}};
+    const struct ordeal_check_options typo = {.options = pairs[0]};
+    const struct ordeal_check_options wrong = {.options = pairs[1]};
     struct ordeal_history *h = ordeal_history_new(0, error);
     struct ordeal_event bad = event(0, 9, "read", NULL);
 
@@ -77,6 +81,14 @@ Test(lib, wrong_use_is_an_error_and_leaves_the_history)
     cr_expect_lt(add(h, event(1, ORDEAL_INVOKE, "write", "1")), 0);
     cr_expect_null(ordeal_check(h, "nothing", NULL, NULL, error));
     cr_expect_null(ordeal_check(h, "linearizable", "nothing", NULL, error));
+    cr_expect_null(ordeal_check(h, NULL, NULL, NULL, error));
+    cr_expect_null(ordeal_check(h, "stats", "register", NULL, error));
+    cr_expect_str_eq(error, "stats has no model");
+    cr_expect_null(ordeal_check(h, "linearizable", NULL, &typo, error));
+    cr_expect_str_eq(error, "linearizable has no option 'strct'");
+    cr_expect_null(ordeal_check(h, "linearizable", NULL, &wrong, error));
+    cr_expect_str_eq(error, "linearizable: strict: expected true or false, "
+                            "found 'yes'");
     ordeal_history_free(h);
     ordeal_history_free(NULL);
     ordeal_result_free(NULL);
