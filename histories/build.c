@@ -89,6 +89,7 @@ int ord_history_builder_new(size_t size_max, struct ord_history_builder **out,
     ord_buf_init(&builder->value, builder->size_max);
     ord_buf_init(&builder->key, builder->size_max);
     ord_buf_init(&builder->packed, builder->size_max);
+    ord_arena_init(&builder->process_arena, builder->size_max);
     *out = builder;
     return ORD_OK;
 }
@@ -99,6 +100,9 @@ void ord_history_builder_free(struct ord_history_builder **builder)
 
     if (b == NULL)
         return;
+    if (b->processes != NULL)
+        ord_atoms_seal(b->processes);
+    ord_arena_fini(&b->process_arena);
     ord_history_free(&b->history);
     ord_process_map_fini(&b->open);
     ord_open_calls_fini(&b->calls);
@@ -115,8 +119,12 @@ static bool is_within(const struct ord_history_builder *b)
 {
     size_t taken = ord_maker_size(&b->maker) + b->value.room + b->key.room +
                    b->packed.room + b->open.room * sizeof *b->open.slots +
-                   b->calls.room * sizeof *b->calls.at;
+                   b->calls.room * sizeof *b->calls.at +
+                   b->process_arena.taken_size;
 
+    if (b->processes != NULL)
+        taken +=
+            (size_t)b->processes->slot_count * sizeof(struct ord_atom_slot);
     return taken <= ord_history_left(b->history);
 }
 

@@ -8,6 +8,7 @@
 #define ORD_HISTORIES_BUILD_H
 
 #include "harness/base/arena.h"
+#include "histories/atoms.h"
 #include "histories/block.h"
 #include "histories/history.h"
 #include "histories/pair.h"
@@ -15,6 +16,7 @@
 enum {
     ORD_NAMES_MAX = 256,     /* interned names of f; more are kept singly */
     ORD_NODE_NAME_MAX = 255, /* bytes */
+    ORD_PROCESS_NAME_MAX = 255,
 };
 
 /* Events of one history. */
@@ -22,6 +24,9 @@ enum {
 
 /* The bytes that `how` allows; "no limit" where it says 0 or is NULL. */
 size_t ord_history_size_max(const struct ord_history_options *how);
+
+/* Where processes that have names are numbered from. */
+#define ORD_PROCESS_NAMED INT64_C(1000000000000)
 
 /* How ord_history_finish() orders. */
 enum ord_order {
@@ -89,6 +94,9 @@ struct ord_history_builder {
     struct ord_buf *sink; /* lent; blocks go there, small; NULL: into memory */
     const char *names[ORD_NAMES_MAX];
     uint32_t name_count;
+    struct ord_arena process_arena;
+    struct ord_atoms *processes; /* by name; NULL: none has one */
+    bool has_named_number;       /* a process had a number of those of names */
 };
 
 /* What was added so far becomes a block, if there is anything. */
@@ -103,6 +111,16 @@ uint16_t ord_builder_known_node(const struct ord_history_builder *builder,
 /* Names node number `node`; ORD_EFORMAT beyond ORD_NODES_MAX. */
 int ord_builder_name_node(struct ord_history_builder *builder, uint16_t node,
                           struct ord_bytes name, struct ord_err *err);
+/* The process of a name: the nemesis, where it begins with that word (or is a
+ * keyword that does), else one of its own, from ORD_PROCESS_NAMED on in the
+ * order of their coming.  ORD_EFORMAT says what was expected. */
+int ord_builder_process(struct ord_history_builder *builder,
+                        struct ord_bytes name, int64_t *process,
+                        struct ord_err *err);
+/* Whether a process may have this number: none that a name could have, or no
+ * process has a name. */
+bool ord_builder_may_number(struct ord_history_builder *builder,
+                            int64_t process);
 int ord_builder_meta(struct ord_history_builder *builder, struct ord_bytes meta,
                      struct ord_err *err);
 /* Nodes and meta of another history. */

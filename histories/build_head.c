@@ -74,6 +74,53 @@ int ord_builder_node(struct ord_history_builder *builder, struct ord_bytes name,
     return ord_builder_name_node(builder, number, name, err);
 }
 
+int ord_builder_process(struct ord_history_builder *builder,
+                        struct ord_bytes name, int64_t *process,
+                        struct ord_err *err)
+{
+    static const char nemesis[] = "nemesis";
+    struct ord_value value = {.kind = ORD_TEXT};
+    uint32_t atom;
+
+    if (name.size > 1 && name.at[0] == ':') {
+        name.at++;
+        name.size--;
+    }
+    if (name.size == 0 || name.size > ORD_PROCESS_NAME_MAX)
+        return ord_fail(err, ORD_EFORMAT,
+                        "a process that is 0, 1, ... or a name of at most %d "
+                        "bytes",
+                        ORD_PROCESS_NAME_MAX);
+    if (name.size >= sizeof nemesis - 1 &&
+        memcmp(name.at, nemesis, sizeof nemesis - 1) == 0) {
+        *process = ORD_PROCESS_NEMESIS;
+        return ORD_OK;
+    }
+    if (builder->has_named_number)
+        return ord_fail(err, ORD_EFORMAT,
+                        "processes below %" PRId64 " where others have names",
+                        ORD_PROCESS_NAMED);
+    if (builder->processes == NULL &&
+        ord_atoms_new(&builder->process_arena, &builder->processes, err) !=
+            ORD_OK)
+        return err->rc;
+    value.as.text = name.at;
+    value.count = (uint32_t)name.size;
+    if (ord_atoms_add(builder->processes, &value, &atom, err) != ORD_OK)
+        return err->rc;
+    *process = ORD_PROCESS_NAMED + atom - 1; /* atom 0 is nil */
+    return ORD_OK;
+}
+
+bool ord_builder_may_number(struct ord_history_builder *builder,
+                            int64_t process)
+{
+    if (process < ORD_PROCESS_NAMED)
+        return true;
+    builder->has_named_number = true;
+    return builder->processes == NULL;
+}
+
 int ord_builder_meta(struct ord_history_builder *builder, struct ord_bytes meta,
                      struct ord_err *err)
 {

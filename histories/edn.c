@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "harness/base/utf8.h"
+#include "histories/number.h"
 
 enum { SCRATCH_KEEP = 1 << 16 };
 
@@ -334,6 +335,20 @@ static bool int_of(struct ord_bytes word, int64_t *out)
     return true;
 }
 
+/* 1.5, 1e3, 1.5M, and what int64 does not hold, with or without its N. */
+static enum ord_number number_of(struct ord_edn *in, struct ord_bytes word,
+                                 struct ord_value *out)
+{
+    char last = word.at[word.size - 1];
+
+    if (last == 'M' || last == 'N')
+        word.size--;
+    if (last == 'N' && (memchr(word.at, '.', word.size) != NULL ||
+                        memchr(word.at, 'e', word.size) != NULL))
+        return ORD_NUMBER_NONE;
+    return ord_number_value(word, &in->arena, out);
+}
+
 static int word_value(struct ord_edn *in, struct ord_value *out,
                       struct ord_err *err)
 {
@@ -348,6 +363,14 @@ static int word_value(struct ord_edn *in, struct ord_value *out,
     if (int_of(word, &out->as.number)) {
         out->kind = ORD_INT;
         return ORD_OK;
+    }
+    switch (number_of(in, word, out)) {
+    case ORD_NUMBER_DONE:
+        return ORD_OK;
+    case ORD_NUMBER_FULL:
+        return no_memory(in, err);
+    default:
+        break;
     }
     *out = ord_value_nil();
     if (ord_bytes_is(word, "nil"))

@@ -2,8 +2,8 @@
  *
  * Nothing is looked at twice and nothing but the current token is kept, so a
  * file of any size is read in one pass.  Maps and sets become sorted lists,
- * keywords and symbols their text (without the colon), numbers that are no
- * int64 their text; a tag is dropped, its form stays.
+ * keywords and symbols their text (without the colon), numbers what number.h
+ * says; a tag is dropped, its form stays.
  */
 #ifndef ORD_HISTORIES_EDN_H
 #define ORD_HISTORIES_EDN_H

@@ -1,8 +1,8 @@
 /* edn_read.c -- histories as Jepsen, Knossos and elle-cli write them.
  *
  * One map an operation, one after the other or in one vector or list; keys in
- * any order, unknown ones skipped.  The order of the file is the truth.  Where
- * no operation has a :process, as in tests of checkers, all are of one process.
+ * any order, but none of ours twice, unknown ones skipped.  The order of the
+ * file is the truth.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -12,22 +12,14 @@
 #include "histories/fast.h"
 #include "histories/read.h"
 
-enum {
-    HAS_PROCESS = 1 << 0,
-    HAS_TYPE = 1 << 1,
-    HAS_F = 1 << 2,
-    HAS_ALL = HAS_PROCESS | HAS_TYPE | HAS_F,
-};
-
 struct edn_reader {
     struct ord_edn in;
     struct ord_history_builder *builder;
     struct ord_fast fast;
     bool is_general; /* no fast reading: for tests */
     bool is_keyed;
-    bool is_anonymous; /* no operation names its process: all are of one */
-    struct ord_op op;  /* the one being read */
-    unsigned has;
+    struct ord_op op; /* the one being read */
+    unsigned has;     /* bits: enum ord_fast_field */
 };
 
 /* The text of a keyword, string or symbol; everything else as it prints. */
@@ -55,19 +47,32 @@ static int take_text(struct edn_reader *r, struct ord_bytes *out,
 
 static int take_process(struct edn_reader *r, struct ord_err *err)
 {
+    static const char who[] = "a :process that is 0, 1, ... or a name";
+    char expected[ORD_ERR_TEXT_SIZE];
     struct ord_value value;
+    bool is_number;
+    int rc;
+    int c;
 
+    if (ord_edn_next(&r->in, &c, err) != ORD_OK)
+        return err->rc;
+    is_number = (c >= '0' && c <= '9') || c == '-' || c == '+';
     if (ord_edn_value(&r->in, &value, err) != ORD_OK)
         return err->rc;
-    if (value.kind == ORD_TEXT)
-        r->op.process = ORD_PROCESS_NEMESIS;
-    else if (value.kind == ORD_INT && value.as.number >= 0)
+    if (value.kind == ORD_INT && value.as.number >= 0 &&
+        ord_builder_may_number(r->builder, value.as.number)) {
         r->op.process = value.as.number;
-    else
-        return ord_edn_fail(&r->in, "a :process that is 0, 1, ... or a keyword",
-                            err);
-    r->has |= HAS_PROCESS;
-    return ORD_OK;
+        return ORD_OK;
+    }
+    if (value.kind != ORD_TEXT || is_number)
+        return ord_edn_fail(&r->in, who, err);
+    rc = ord_builder_process(r->builder,
+                             (struct ord_bytes){value.as.text, value.count},
+                             &r->op.process, err);
+    if (rc != ORD_EFORMAT)
+        return rc;
+    memcpy(expected, err->text, sizeof expected);
+    return ord_edn_fail(&r->in, expected, err);
 }
 
 static int take_type(struct edn_reader *r, struct ord_err *err)
@@ -79,7 +84,6 @@ static int take_type(struct edn_reader *r, struct ord_err *err)
     if (!ord_op_type_of(text, &r->op.type))
         return ord_edn_fail(
             &r->in, "a :type of :invoke, :ok, :fail or :info before this", err);
-    r->has |= HAS_TYPE;
     return ORD_OK;
 }
 
@@ -91,7 +95,6 @@ static int take_f(struct edn_reader *r, struct ord_err *err)
         return err->rc;
     r->op.f = (uint8_t)ord_f_of(text);
     r->op.name = text.at;
-    r->has |= HAS_F;
     return ORD_OK;
 }
 
@@ -169,49 +172,72 @@ static int take_final(struct edn_reader *r, struct ord_err *err)
     return ORD_OK;
 }
 
-/* The value of the key that stands in the token. */
-static int take_field(struct edn_reader *r, struct ord_bytes key,
+static int take_field(struct edn_reader *r, enum ord_fast_field field,
                       struct ord_err *err)
 {
     struct ord_op *op = &r->op;
 
-    if (ord_bytes_is(key, ":process"))
+    switch (field) {
+    case ORD_FIELD_PROCESS:
         return take_process(r, err);
-    if (ord_bytes_is(key, ":type"))
+    case ORD_FIELD_TYPE:
         return take_type(r, err);
-    if (ord_bytes_is(key, ":f"))
+    case ORD_FIELD_F:
         return take_f(r, err);
-    if (ord_bytes_is(key, ":value"))
+    case ORD_FIELD_VALUE:
         return ord_edn_value(&r->in, &op->value, err);
-    if (ord_bytes_is(key, ":key"))
+    case ORD_FIELD_KEY:
         return ord_edn_value(&r->in, &op->key, err);
-    if (ord_bytes_is(key, ":time"))
+    case ORD_FIELD_TIME:
         return take_number(r, &op->time_ns, err);
-    if (ord_bytes_is(key, ":error"))
+    case ORD_FIELD_ERROR:
         return take_error(r, err);
-    if (ord_bytes_is(key, ":node"))
+    case ORD_FIELD_NODE:
         return take_node(r, err);
-    if (ord_bytes_is(key, ":session"))
+    case ORD_FIELD_SESSION:
         return take_number(r, &op->session, err);
-    if (ord_bytes_is(key, ":epoch"))
+    case ORD_FIELD_EPOCH:
         return take_number(r, &op->epoch, err);
-    if (ord_bytes_is(key, ":position"))
+    case ORD_FIELD_POSITION:
         return take_number(r, &op->position, err);
-    if (ord_bytes_is(key, ":device"))
+    case ORD_FIELD_DEVICE:
         return take_device(r, err);
-    if (ord_bytes_is(key, ":final?") || ord_bytes_is(key, ":final"))
+    case ORD_FIELD_FINAL:
         return take_final(r, err);
-    return ord_edn_skip(&r->in, err);
+    default:
+        return ord_edn_skip(&r->in, err);
+    }
 }
 
-static int at_line(uint64_t line, struct ord_err *err)
+/* Stands at the ':' of a key. */
+static int take_pair(struct edn_reader *r, struct ord_err *err)
 {
-    return ord_wrap(err, "line %" PRIu64, line);
+    const uint64_t line = r->in.source->line;
+    const uint64_t column = ord_source_column(r->in.source);
+    struct ord_bytes key;
+    enum ord_fast_field field;
+
+    if (ord_edn_word(&r->in, err) != ORD_OK)
+        return err->rc;
+    key = ord_buf_bytes(&r->in.token);
+    field = ord_fast_field_of(key.at + 1, key.size - 1);
+    if (field != ORD_FIELD_OTHER && (r->has & 1U << field) != 0)
+        return ord_fail(err, ORD_EFORMAT,
+                        "line %" PRIu64 ", column %" PRIu64
+                        ": expected another key, found %.*s once more",
+                        line, column, (int)key.size, key.at);
+    r->has |= 1U << field;
+    return take_field(r, field, err);
 }
 
-static bool is_all_anonymous(const struct edn_reader *r)
+/* What every operation has to have. */
+static const char *lacks(const struct edn_reader *r)
 {
-    return r->is_anonymous || r->builder->history->count == 0;
+    if ((r->has & 1U << ORD_FIELD_PROCESS) == 0)
+        return ":process (0, 1, ... or a name) before this";
+    if ((r->has & 1U << ORD_FIELD_TYPE) == 0)
+        return ":type before this";
+    return (r->has & 1U << ORD_FIELD_F) == 0 ? ":f before this" : NULL;
 }
 
 /* Stands at the '{' of an operation. */
@@ -228,25 +254,15 @@ static int take_op_slowly(struct edn_reader *r, struct ord_err *err)
         if (c == '}')
             break;
         if (c == ':') {
-            if (ord_edn_word(&r->in, err) != ORD_OK ||
-                take_field(r, ord_buf_bytes(&r->in.token), err) != ORD_OK)
+            if (take_pair(r, err) != ORD_OK)
                 return err->rc;
         } else if (ord_edn_skip(&r->in, err) != ORD_OK ||
                    ord_edn_skip(&r->in, err) != ORD_OK) {
             return err->rc; /* a key that is no keyword, and its value */
         }
     }
-    if (r->has == (HAS_TYPE | HAS_F) && is_all_anonymous(r)) {
-        r->is_anonymous = true;
-        r->has = HAS_ALL;
-        r->op.process = 0;
-    }
-    if (r->has != HAS_ALL)
-        return ord_edn_fail(&r->in,
-                            (r->has & HAS_PROCESS) == 0 ? ":process before this"
-                            : (r->has & HAS_TYPE) == 0  ? ":type before this"
-                                                        : ":f before this",
-                            err);
+    if (lacks(r) != NULL)
+        return ord_edn_fail(&r->in, lacks(r), err);
     ord_source_skip(r->in.source);
     return ORD_OK;
 }
@@ -254,7 +270,8 @@ static int take_op_slowly(struct edn_reader *r, struct ord_err *err)
 static int take_op(struct edn_reader *r, struct ord_err *err)
 {
     struct ord_op *op = &r->fast.op;
-    uint64_t line = r->in.source->line;
+    const uint64_t line = r->in.source->line;
+    const uint64_t column = ord_source_column(r->in.source);
 
     ord_edn_forget(&r->in);
     if (r->is_general ||
@@ -263,17 +280,9 @@ static int take_op(struct edn_reader *r, struct ord_err *err)
             return err->rc;
         op = &r->op;
     }
-    /* The nemesis names itself also where clients do not. */
-    if (r->is_anonymous && op->process > 0) {
-        (void)ord_fail(err, ORD_EFORMAT,
-                       "expected no :process, for the operations before had "
-                       "none");
-        return at_line(line, err);
-    }
-    if (r->is_keyed && ord_split_key(op, err) != ORD_OK)
-        return at_line(line, err);
-    if (ord_history_add(r->builder, op, err) != ORD_OK)
-        return at_line(line, err);
+    if ((r->is_keyed && ord_split_key(op, err) != ORD_OK) ||
+        ord_history_add(r->builder, op, err) != ORD_OK)
+        return ord_wrap(err, "line %" PRIu64 ", column %" PRIu64, line, column);
     return ORD_OK;
 }
 

@@ -247,11 +247,19 @@ enum ord_fast_field ord_fast_field_of(const char *at, size_t size)
 
 static bool set_process(struct ord_fast *fast, const struct ord_value *value)
 {
+    struct ord_err ignored; /* the general reader says it */
+
     fast->has |= ORD_FAST_HAS_PROCESS;
-    fast->op.process =
-        value->kind == ORD_TEXT ? ORD_PROCESS_NEMESIS : value->as.number;
-    return value->kind == ORD_TEXT ||
-           (value->kind == ORD_INT && value->as.number >= 0);
+    if (value->kind == ORD_TEXT) {
+        ignored.rc = ORD_OK;
+        return ord_builder_process(
+                   fast->builder,
+                   (struct ord_bytes){value->as.text, value->count},
+                   &fast->op.process, &ignored) == ORD_OK;
+    }
+    fast->op.process = value->as.number;
+    return value->kind == ORD_INT && value->as.number >= 0 &&
+           value->as.number < ORD_PROCESS_NAMED;
 }
 
 static bool set_number(int64_t *out, const struct ord_value *value)

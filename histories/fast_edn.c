@@ -209,6 +209,7 @@ static enum ord_fast_result take_name(struct ord_fast *fast, unsigned i,
 static enum ord_fast_result take_op(struct ord_fast *fast)
 {
     const char *at = fast->at + 1;
+    unsigned seen = 0;
 
     if (at >= fast->limit)
         return ORD_FAST_MORE;
@@ -224,12 +225,15 @@ static enum ord_fast_result take_op(struct ord_fast *fast)
             got = take_name(fast, i, &at, &field, &is_end);
         if (is_end)
             break;
+        if (got == ORD_FAST_DONE && (seen & 1U << field) != 0)
+            return ORD_FAST_UNUSUAL; /* twice */
         if (got == ORD_FAST_DONE)
             got = take_value(fast, &at, &value);
         if (got != ORD_FAST_DONE)
             return got;
         if (!ord_fast_set(fast, field, &value))
             return ORD_FAST_UNUSUAL;
+        seen |= (1U << field) & ~(1U << ORD_FIELD_OTHER);
     }
     fast->at = at + 1;
     return fast->has == ORD_FAST_HAS_ALL ? ORD_FAST_DONE : ORD_FAST_UNUSUAL;

@@ -5,9 +5,11 @@
  *  "value":5,"node":"n1"}   with "session", "device", "epoch", "position",
  * "final", "error" where there is something to say.  Reading: members in any
  * order, unknown ones skipped, "index" too: the order of the lines counts.
- * Keywords that kept their colon (":invoke") are taken without it.
+ * Keywords that kept their colon (":invoke") are taken without it.  A process
+ * may have a name: README.md.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "histories/build.h"
@@ -65,17 +67,24 @@ static bool take_word(struct json_reader *r, struct ord_bytes *word)
     return true;
 }
 
-static bool take_process(struct json_reader *r)
+static bool take_process(struct json_reader *r, struct ord_err *err)
 {
-    struct ord_bytes word;
+    struct ord_bytes name;
 
     r->has |= HAS_PROCESS;
-    if (ord_json_peek(&r->in) == ORD_JSON_STRING) {
-        r->op.process = ORD_PROCESS_NEMESIS;
-        return take_word(r, &word);
-    }
-    return (ord_json_int(&r->in, &r->op.process) && r->op.process >= 0) ||
-           refuse(r, "a \"process\" that is 0, 1, ... or \"nemesis\"");
+    if (ord_json_peek(&r->in) != ORD_JSON_STRING)
+        return (ord_json_int(&r->in, &r->op.process) && r->op.process >= 0 &&
+                ord_builder_may_number(r->builder, r->op.process)) ||
+               refuse(r, "a \"process\" that is 0, 1, ... or a name");
+    if (!ord_json_string(&r->in, &name))
+        return false;
+    name = ord_json_unescape(&r->arena, name);
+    if (name.at == NULL)
+        return false;
+    if (ord_builder_process(r->builder, name, &r->op.process, err) == ORD_OK)
+        return true;
+    r->has_err = err->rc != ORD_EFORMAT;
+    return !r->has_err && refuse(r, ord_arena_strdup(&r->arena, err->text));
 }
 
 static bool take_type(struct json_reader *r)
@@ -168,7 +177,7 @@ static bool take_member(struct json_reader *r, struct ord_bytes key,
     if (ord_bytes_is(key, "type"))
         return take_type(r);
     if (ord_bytes_is(key, "process"))
-        return take_process(r);
+        return take_process(r, err);
     if (ord_bytes_is(key, "f"))
         return take_f(r);
     if (ord_bytes_is(key, "key"))
@@ -219,21 +228,80 @@ static bool take_op(struct json_reader *r, struct ord_err *err)
     return true;
 }
 
-static int add(struct json_reader *r, struct ord_op *op, uint64_t line,
+static int wrap_at(const struct place *at, struct ord_err *err)
+{
+    return ord_wrap(err, "line %" PRIu64 ", column %" PRIu64, at->line,
+                    at->column);
+}
+
+static int add(struct json_reader *r, struct ord_op *op, const struct place *at,
                struct ord_err *err)
 {
     if ((r->is_keyed && ord_split_key(op, err) != ORD_OK) ||
         ord_history_add(r->builder, op, err) != ORD_OK)
-        return ord_wrap(err, "line %" PRIu64, line);
+        return wrap_at(at, err);
     return ORD_OK;
+}
+
+/* Bytes of the escape at `at`, which is a backslash; 0: it stands for no
+ * character. */
+static size_t escape_size(const char *at, const char *end)
+{
+    char text[6 + 6 + 1] = {0};
+    size_t size = (size_t)(end - at) < 12 ? (size_t)(end - at) : 12;
+    unsigned code;
+    unsigned low;
+
+    memcpy(text, at, size);
+    if (text[1] == '\0' || text[1] != 'u')
+        return strchr("\"\\/bfnrt", text[1]) != NULL && text[1] != '\0' ? 2 : 0;
+    if (strspn(text + 2, "0123456789abcdefABCDEF") < 4 ||
+        sscanf(text + 2, "%4x", &code) != 1)
+        return 0;
+    if (code < 0xd800 || code > 0xdfff)
+        return 6;
+    if (code > 0xdbff || text[6] != '\\' || text[7] != 'u' ||
+        strspn(text + 8, "0123456789abcdefABCDEF") < 4 ||
+        sscanf(text + 8, "%4x", &low) != 1 || low < 0xdc00 || low > 0xdfff)
+        return 0;
+    return 12;
+}
+
+/* The first bad escape of the last string before the scanner; NULL: none. */
+static const char *bad_escape(const struct json_reader *r,
+                              struct ord_bytes text)
+{
+    const char *bad = NULL;
+    bool is_string = false;
+
+    for (const char *at = text.at; at < r->in.at; at++) {
+        size_t size = 2;
+
+        if (*at == '"') {
+            is_string = !is_string;
+            bad = is_string ? NULL : bad;
+        } else if (is_string && *at == '\\') {
+            size = escape_size(at, r->in.at);
+            if (size == 0 && bad == NULL)
+                bad = at;
+            at += size > 0 ? size - 1 : 1;
+        }
+    }
+    return bad;
 }
 
 /* Where in the text the scanner stands, which may be lines behind `at`. */
 static int fail_at(struct json_reader *r, struct ord_bytes text,
                    const struct place *at, struct ord_err *err)
 {
+    const char *bad = bad_escape(r, text);
     struct place now = *at;
 
+    if (bad != NULL) {
+        r->in.at = bad;
+        r->expected = "an escape that stands for a character (\\n, \\\", "
+                      "\\u0041; \\ud83d only in front of its other half)";
+    }
     for (const char *c = text.at; c < r->in.at; c++) {
         now.column++;
         if (*c == '\n') {
@@ -258,9 +326,9 @@ static int take_text(struct json_reader *r, struct ord_bytes text,
     if (ord_json_done(&r->in))
         return ORD_OK; /* an empty line */
     if (take_op(r, err))
-        return add(r, &r->op, at->line, err);
+        return add(r, &r->op, at, err);
     if (r->has_err)
-        return ord_wrap(err, "line %" PRIu64, at->line);
+        return wrap_at(at, err);
     return fail_at(r, text, at, err);
 }
 
@@ -336,7 +404,7 @@ static int take_object(struct json_reader *r, struct ord_source *s,
     int rc;
 
     if (!r->is_general && ord_fast_json(&r->fast, s, false) == ORD_FAST_DONE)
-        return add(r, &r->fast.op, at.line, err);
+        return add(r, &r->fast.op, &at, err);
     size = object_size(s);
     if (size == 0 && !s->is_ended)
         return ord_fail(err, ORD_ELIMIT,
@@ -402,7 +470,7 @@ static int take_line(struct json_reader *r, struct ord_source *s,
 
     if (ord_source_peek(s) == '{') {
         if (!r->is_general && ord_fast_json(&r->fast, s, true) == ORD_FAST_DONE)
-            return add(r, &r->fast.op, at.line, err);
+            return add(r, &r->fast.op, &at, err);
         rc = take_lines(r, s, &was_read, err);
         if (was_read)
             return rc;

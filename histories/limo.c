@@ -20,6 +20,7 @@
 
 #include "harness/base/rng.h"
 #include "histories/build.h"
+#include "histories/number.h"
 #include "histories/read.h"
 
 enum {
@@ -218,13 +219,14 @@ static bool number_of(struct ord_bytes text, int64_t *out)
     return true;
 }
 
-static struct ord_value value_of(struct ord_bytes text)
+static struct ord_value value_of(struct limo_reader *r, struct ord_bytes text)
 {
     struct ord_value value = ord_value_int(0);
 
     if (text.size == 0 || is_nothing(text))
         return ord_value_nil();
-    if (number_of(text, &value.as.number))
+    if (number_of(text, &value.as.number) ||
+        ord_number_value(text, &r->arena, &value) == ORD_NUMBER_DONE)
         return value;
     if (is_word(text, "true") || is_word(text, "false"))
         return (struct ord_value){
@@ -258,7 +260,7 @@ static int values_of(struct limo_reader *r, const char *end,
             text.size--;
         for (; text.size > 0 && is_blank(*text.at); text.size--)
             text.at++;
-        value = value_of(text);
+        value = value_of(r, text);
         if (out->count == ARGS_MAX)
             return refuse(r, "at most 64 values", err);
         if (!ord_value_push(&r->arena, out, &value))

@@ -32,18 +32,42 @@ static struct ord_bytes trimmed(struct ord_bytes text)
     return text;
 }
 
-/* Behind '#': a tag such as jepsen.history.Op{, or only a comment? */
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool ends_tag(char c)
+{
+    return is_space(c) || (c != '\0' && strchr("{[(;\"#^", c) != NULL);
+}
+
+static enum ord_history_format guess_bracket(struct ord_bytes rest);
+
+/* Whether EDN begins with this '#': a tag such as `jepsen.history.Op{`, also
+ * with blanks behind it or others in front of the form, or `#_`; else it is a
+ * comment.  `#{` and `#"`, which no history begins with, are refused as EDN. */
 static bool is_tag(struct ord_bytes text)
 {
-    for (size_t i = 0; i < text.size; i++) {
-        char c = text.at[i];
+    int tags = 0;
 
-        if (c == '{')
-            return true; /* also #{, which then is refused as EDN */
-        if (is_space(c) || c == ';')
-            return false;
+    for (; text.size > 1 && text.at[0] == '#'; tags++) {
+        text.at++;
+        text.size--;
+        if (!is_letter(text.at[0]))
+            return memchr("_{^\"", text.at[0], 4) != NULL;
+        while (text.size > 0 && !ends_tag(text.at[0])) {
+            text.at++;
+            text.size--;
+        }
+        text = trimmed(text);
     }
-    return false;
+    if (text.size == 0) /* more than anybody looks at, or one word */
+        return tags > 1;
+    if (text.at[0] == '[') /* `# history` and `[1] call push(5)`? */
+        return guess_bracket((struct ord_bytes){text.at + 1, text.size - 1}) ==
+               ORD_FORMAT_EDN;
+    return memchr("{(^", text.at[0], 3) != NULL;
 }
 
 static struct ord_bytes behind_line(struct ord_bytes text)
@@ -111,8 +135,7 @@ static bool guess(struct ord_bytes text, enum ord_history_format *format)
     char c;
 
     /* Comments from '#' on: the text form and call/return logs have them. */
-    while (text.size > 0 && text.at[0] == '#' &&
-           !is_tag((struct ord_bytes){text.at + 1, text.size - 1})) {
+    while (text.size > 0 && text.at[0] == '#' && !is_tag(text)) {
         has_object |= has(first_line(text), "@object");
         text = trimmed(behind_line(text));
     }
@@ -127,7 +150,7 @@ static bool guess(struct ord_bytes text, enum ord_history_format *format)
                                                      : ORD_FORMAT_EDN;
     } else if (c == '[') {
         *format = guess_bracket((struct ord_bytes){text.at + 1, text.size - 1});
-    } else if (c == '(' || c == ';' || c == '#') {
+    } else if (c == '(' || c == ';' || c == '#' || c == '^') {
         *format = ORD_FORMAT_EDN;
     } else if (is_log(text, &is_text)) {
         *format = ORD_FORMAT_PORCUPINE_ETCD;
@@ -139,18 +162,18 @@ static bool guess(struct ord_bytes text, enum ord_history_format *format)
     return true;
 }
 
+static const char *const names[ORD_FORMAT_COUNT] = {
+    [ORD_FORMAT_OWN] = "own",
+    [ORD_FORMAT_EDN] = "edn",
+    [ORD_FORMAT_JSONL] = "jsonl",
+    [ORD_FORMAT_TEXT] = "text",
+    [ORD_FORMAT_PORCUPINE_ETCD] = "porcupine-etcd",
+    [ORD_FORMAT_PORCUPINE_KV] = "porcupine-kv",
+    [ORD_FORMAT_LIMO] = "limo",
+};
+
 bool ord_history_format_of(const char *name, enum ord_history_format *format)
 {
-    static const char *const names[ORD_FORMAT_COUNT] = {
-        [ORD_FORMAT_OWN] = "own",
-        [ORD_FORMAT_EDN] = "edn",
-        [ORD_FORMAT_JSONL] = "jsonl",
-        [ORD_FORMAT_TEXT] = "text",
-        [ORD_FORMAT_PORCUPINE_ETCD] = "porcupine-etcd",
-        [ORD_FORMAT_PORCUPINE_KV] = "porcupine-kv",
-        [ORD_FORMAT_LIMO] = "limo",
-    };
-
     for (int i = ORD_FORMAT_GUESS + 1; i < ORD_FORMAT_COUNT; i++) {
         if (strcmp(names[i], name) == 0) {
             *format = (enum ord_history_format)i;
@@ -193,17 +216,10 @@ static void skip_mark(struct ord_source *source)
         source->at += 3;
 }
 
-int ord_read_any(struct ord_source *source,
-                 const struct ord_history_options *how,
-                 struct ord_history **out, struct ord_err *err)
+static int read_as(struct ord_source *source, enum ord_history_format format,
+                   const struct ord_history_options *how,
+                   struct ord_history **out, struct ord_err *err)
 {
-    enum ord_history_format format = how->format;
-
-    source->window_max = ord_read_limits(how).window;
-    skip_mark(source);
-    if (format == ORD_FORMAT_GUESS &&
-        ord_format_guess(source, &format, err) != ORD_OK)
-        return err->rc;
     switch (format) {
     case ORD_FORMAT_OWN:
         return ord_read_own(source, how, out, err);
@@ -223,6 +239,47 @@ int ord_read_any(struct ord_source *source,
         ORD_ASSERT(format != ORD_FORMAT_GUESS);
         return ord_fail(err, ORD_EUSAGE, "no such format");
     }
+}
+
+static bool begins_with_list(const struct ord_source *source)
+{
+    struct ord_bytes text = {source->at, (size_t)(source->end - source->at)};
+
+    text = trimmed(text);
+    return text.size > 0 && (text.at[0] == '[' || text.at[0] == '(');
+}
+
+/* A file in which a guessed format has found nothing was not meant so, if it is
+ * no empty list. */
+static int check_some(const char *name, bool is_list, struct ord_history **out,
+                      struct ord_err *err)
+{
+    if (is_list || ord_history_count(*out) > 0)
+        return ORD_OK;
+    ord_history_free(out);
+    return ord_fail(err, ORD_EFORMAT,
+                    "no operation in it: it looks like the format %s, but "
+                    "nothing in it is one; --format says what it is",
+                    name);
+}
+
+int ord_read_any(struct ord_source *source,
+                 const struct ord_history_options *how,
+                 struct ord_history **out, struct ord_err *err)
+{
+    enum ord_history_format format = how->format;
+    bool is_list;
+
+    source->window_max = ord_read_limits(how).window;
+    skip_mark(source);
+    if (format != ORD_FORMAT_GUESS)
+        return read_as(source, format, how, out, err);
+    if (ord_format_guess(source, &format, err) != ORD_OK)
+        return err->rc;
+    is_list = format == ORD_FORMAT_OWN || begins_with_list(source);
+    if (read_as(source, format, how, out, err) != ORD_OK)
+        return err->rc;
+    return check_some(names[format], is_list, out, err);
 }
 
 int ord_history_open(const char *path, const struct ord_history_options *how,

@@ -6,11 +6,12 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
+
+#include "histories/gzip.h"
 
 enum { WINDOW_SIZE = 1 << 17 };
 
-/* A file that is no gzip is read without zlib's copying; of a pipe nobody
+/* A file that is no gzip is read without copying; of a pipe nobody
  * knows before. */
 static bool is_plain(int fd)
 {
@@ -42,15 +43,13 @@ int ord_source_open(struct ord_source *source, const char *path,
     if (source->window != NULL && is_plain(fd))
         source->fd = fd;
     else if (source->window != NULL)
-        source->file = gzdopen(fd, "rb");
-    if (source->file == NULL && source->fd < 0) {
+        source->gzip = ord_gzip_new(fd);
+    if (source->gzip == NULL && source->fd < 0) {
         (void)close(fd);
         free(source->window);
         source->window = NULL;
         return ord_fail(err, ORD_ENOMEM, "a window of %d bytes", WINDOW_SIZE);
     }
-    if (source->file != NULL)
-        (void)gzbuffer(source->file, WINDOW_SIZE);
     source->room = WINDOW_SIZE;
     source->at = source->end = source->window;
     return ORD_OK;
@@ -70,8 +69,7 @@ void ord_source_memory(struct ord_source *source, struct ord_bytes bytes)
 
 void ord_source_close(struct ord_source *source)
 {
-    if (source->file != NULL)
-        (void)gzclose_r(source->file);
+    ord_gzip_free(&source->gzip);
     if (source->fd >= 0)
         (void)close(source->fd);
     free(source->window);
@@ -80,9 +78,6 @@ void ord_source_close(struct ord_source *source)
 
 int ord_source_check(const struct ord_source *source, struct ord_err *err)
 {
-    const char *text;
-    int code = Z_OK;
-
     if (!source->has_failed)
         return ORD_OK;
     if (source->error == ENOMEM)
@@ -95,12 +90,7 @@ int ord_source_check(const struct ord_source *source, struct ord_err *err)
         errno = source->error;
         return ord_fail_errno(err, "read");
     }
-    text = gzerror(source->file, &code);
-    if (code == Z_ERRNO)
-        return ord_fail_errno(err, "read");
-    if (code == Z_BUF_ERROR)
-        return ord_fail(err, ORD_EFORMAT, "the gzip data is cut");
-    return ord_fail(err, ORD_EFORMAT, "bad gzip data: %s", text);
+    return ord_gzip_trouble(source->gzip, err);
 }
 
 static ssize_t read_plain(struct ord_source *source, char *to, size_t size)
@@ -120,21 +110,18 @@ static void fill(struct ord_source *source)
 {
     size_t used = (size_t)(source->end - source->window);
     size_t room = source->room - used;
-    int code = Z_OK;
     ssize_t got;
 
     got = source->fd >= 0
               ? read_plain(source, source->window + used, room)
-              : gzread(source->file, source->window + used, (unsigned)room);
+              : ord_gzip_read(source->gzip, source->window + used, room);
     if (got > 0) {
         source->end += got;
         source->offset_end += (uint64_t)got;
         return;
     }
     source->is_ended = true;
-    if (source->file != NULL)
-        (void)gzerror(source->file, &code);
-    source->has_failed = got < 0 || code != Z_OK;
+    source->has_failed = got < 0;
 }
 
 size_t ord_source_need(struct ord_source *source, size_t size)

@@ -22,10 +22,10 @@ struct ord_source {
     uint64_t offset_end;  /* offset of `end` in the (unpacked) input */
     char *window;         /* owned; NULL: memory */
     size_t room;
-    size_t window_max; /* `room` may grow to this; 0: ORD_LINE_SIZE_MAX */
-    void *file;        /* gzFile, owned; NULL: memory, or a plain file */
-    int fd;            /* owned; a plain file, else -1 */
-    int error;         /* errno of reading it */
+    size_t window_max;     /* `room` may grow to this; 0: ORD_LINE_SIZE_MAX */
+    struct ord_gzip *gzip; /* owned; NULL: memory, or a plain file */
+    int fd;                /* owned; a plain file, else -1 */
+    int error;             /* errno of reading it */
     bool is_ended;
     bool has_failed; /* the input ended because it could not be read */
 };

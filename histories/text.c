@@ -221,7 +221,8 @@ static int take_extra(struct text_reader *r, struct ord_err *err)
 static int take_event(struct text_reader *r, struct ord_err *err)
 {
     struct ord_source *s = r->in.source;
-    uint64_t line = s->line;
+    const uint64_t line = s->line;
+    const uint64_t column = ord_source_column(s);
 
     ord_edn_forget(&r->in);
     r->op = ord_op_empty();
@@ -239,7 +240,7 @@ static int take_event(struct text_reader *r, struct ord_err *err)
     r->last_ns = r->op.time_ns;
     if ((r->is_keyed && ord_split_key(&r->op, err) != ORD_OK) ||
         ord_history_add(r->builder, &r->op, err) != ORD_OK)
-        return ord_wrap(err, "line %" PRIu64, line);
+        return ord_wrap(err, "line %" PRIu64 ", column %" PRIu64, line, column);
     return ORD_OK;
 }
 

@@ -4,6 +4,7 @@
 
 #include "harness/base/err.h"
 #include "harness/base/rng.h"
+#include "histories/number.h"
 
 enum { ITEMS_MIN = 2 };
 
@@ -193,12 +194,19 @@ static bool number_from_json(struct ord_json *in, struct ord_arena *arena,
     *out = ord_value_int(0);
     if (ord_json_int(in, &out->as.number))
         return true;
-    in->at = first; /* a fraction, or too big: kept as it was written */
+    in->at = first; /* with a point, or too big */
     if (!ord_json_skip(in))
         return false;
     raw = (struct ord_bytes){.at = first, .size = (size_t)(in->at - first)};
-    raw.at = ord_arena_copy(arena, raw);
-    return text_value(raw, out);
+    switch (ord_number_value(raw, arena, out)) {
+    case ORD_NUMBER_DONE:
+        return true;
+    case ORD_NUMBER_FULL:
+        return false;
+    default:
+        raw.at = ord_arena_copy(arena, raw);
+        return text_value(raw, out);
+    }
 }
 
 static bool from_json_at(struct ord_json *in, struct ord_arena *arena,

@@ -166,12 +166,29 @@ static const char *maybe_bad(struct ord_rng *rng, const char *const *good,
     return pick(rng, ord_rng_below(rng, 60) == 0 ? bad : good);
 }
 
+/* A number, or now and then a name; the same for the same number. */
+static void put_process(int process, bool is_edn, struct ord_buf *out)
+{
+    static const char *const names[] = {"\"w1\"", "\":w1\"", "\"nemesis\"",
+                                        "\"0\"",  "\"\"",    "\"\\u0041b\"",
+                                        "1e3",    "1.5",     "1000000000000"};
+    static const char *const words[] = {":w1", "w1", ":nemesis", ":nemesis-2"};
+
+    if (process % 16 != 0)
+        ord_buf_printf(out, "%d", process);
+    else if (is_edn && process % 32 == 0)
+        ord_buf_text(out, words[process / 32 % 4]);
+    else
+        ord_buf_text(out, names[process / 32 % 9]);
+}
+
 static void edn_map(struct ord_rng *rng, int process, const char *type,
                     const char *f, struct ord_buf *out)
 {
     uint64_t extras = ord_rng_below(rng, 4);
 
-    ord_buf_printf(out, "{:process %d", process);
+    ord_buf_text(out, "{:process ");
+    put_process(process, true, out);
     ord_buf_printf(out, "%s:type%s%s", gap(rng, edn_gaps), gap(rng, edn_gaps),
                    type);
     ord_buf_printf(out, "%s:f%s%s", gap(rng, edn_gaps), gap(rng, edn_gaps), f);
@@ -259,9 +276,10 @@ static void json_map(struct ord_rng *rng, int process, const char *type,
     static const char *const bad[] = {"", ",\n", " x\n", NULL};
     uint64_t extras = ord_rng_below(rng, 4);
 
-    ord_buf_printf(out, "{%s\"process\"%s:%s%d%s,", gap(rng, json_gaps),
-                   gap(rng, json_gaps), gap(rng, json_gaps), process,
-                   gap(rng, json_gaps));
+    ord_buf_printf(out, "{%s\"process\"%s:%s", gap(rng, json_gaps),
+                   gap(rng, json_gaps), gap(rng, json_gaps));
+    put_process(process, false, out);
+    ord_buf_printf(out, "%s,", gap(rng, json_gaps));
     ord_buf_printf(out, "\"type\":%s,%s\"f\":%s", type, gap(rng, json_gaps), f);
     for (uint64_t i = 0; i < extras; i++)
         ord_buf_printf(out, ",%s\"%s\"%s:%s%s%s", gap(rng, json_gaps),

@@ -11,7 +11,7 @@
 #include "support_history.h"
 
 struct row {
-    char text[320];
+    char text[480];
     char want[320]; /* JSON lines without index and time, or the error */
     bool is_bad;
 };
@@ -97,12 +97,61 @@ ParameterizedTestParameters(readers, edn)
          false},
         {"{:process 0 :type :invoke}", "expected :f before this", true},
         {"{:process 0 :type :invoke :f :read}{:type :ok :f :read}",
-         "expected :process before this", true},
-        {"{:type :invoke :f :read}{:process 1 :type :invoke :f :read}",
-         "expected no :process", true},
-        {"{:type :invoke :f :read}{:type :ok :f :read :value 1}",
-         READ0 "null}\"type\":\"ok\",\"process\":0,\"f\":\"read\",\"value\":1}",
+         "line 1, column 55: expected :process (0, 1, ... or a name) before",
+         true},
+        {"{:type :invoke :f :read}", "expected :process (0, 1,", true},
+        {"{:process 0 :type :invoke :f :read\n :f :write}",
+         "line 2, column 2: expected another key, found :f once more", true},
+        {"{:process 0 :type :invoke :f :read :value 1}\n"
+         "{:process 0 :type :ok :f :read :value 1 :value 2}",
+         "line 2, column 41: expected another key, found :value once", true},
+        {"{:process 0 :type :invoke :f :write :value 1}\n"
+         " {:process 0 :type :ok :f :write :value 2}",
+         "line 2, column 2: process 0 answers its write with the value 2 "
+         "(operation 1)",
+         true},
+    };
+    return cr_make_param_array(struct row, rows, sizeof rows / sizeof *rows);
+}
+
+ParameterizedTest(struct row *row, readers, edn, .timeout = 5)
+{
+    judge(row);
+}
+
+ParameterizedTestParameters(readers, edn_more)
+{
+    static struct row rows[] = {
+        /* Tags, also with blanks behind them; others in front; ^meta. */
+        {"#jepsen.history.Op {:process 0, :type :invoke, :f :read}\n"
+         "#jepsen.history.Op {:process 0, :type :ok, :f :read, :value 2}\n",
+         READ0 "null}\"type\":\"ok\",\"process\":0,\"f\":\"read\",\"value\":2}",
          false},
+        {"#a #a {:process 0 :type :invoke :f :read}", READ0 "null}", false},
+        {"#a\n#b/c [{:process 0 :type :invoke :f :read}]", READ0 "null}",
+         false},
+        {"#_#_ 1 2 {:process 0 :type :invoke :f :read}", READ0 "null}", false},
+        {"^{:a 1} [{:process 0 :type :invoke :f :read}]", READ0 "null}", false},
+        {"#a #a x", "no operation in it", true},
+        {"#a #b", "no operation in it: it looks like the format edn", true},
+        {"#_ {:process 0}", "no operation in it", true},
+        {"; nothing", "no operation in it: it looks like the format edn", true},
+        {"#a #a {x", "expected a form, found the end", true},
+        {"()", "", false},
+        /* Numbers are what they are, however they are written. */
+        {"{:process 0 :type :invoke :f :read :value [1.0 1e2 1.50M -0.0 "
+         "1.5e-1 99999999999999999999N 1e20 9223372036854775807.0]}",
+         READ0 "[1,100,\"1.5\",0,\"0.15\",\"99999999999999999999\","
+               "\"100000000000000000000\",9223372036854775807]}",
+         false},
+        {"{:process 0 :type :invoke :f :write :value 1.5}\n"
+         "{:process 0 :type :ok :f :write :value 1.500}",
+         "\"type\":\"invoke\",\"process\":0,\"f\":\"write\",\"value\":\"1.5\"}"
+         "\"type\":\"ok\",\"process\":0,\"f\":\"write\",\"value\":\"1.5\"}",
+         false},
+        {"{:process 0 :type :invoke :f :write :value 1.0}\n"
+         "{:process 0 :type :ok :f :write :value 2}",
+         "with the value 2 (operation 1)", true},
         {"{:process 0 :type :maybe :f :read}", "a :type of :invoke", true},
         {"{:process 0\n :type :invoke :f :read :value [1 }",
          "line 2, column 35: expected a value, found '}'", true},
@@ -110,14 +159,14 @@ ParameterizedTestParameters(readers, edn)
         {"[{:process 0 :type :invoke :f :read}] x", "expected the end", true},
         {"{:process 0 :type :invoke :f :read :value \"x", "closing quote",
          true},
-        {"\n{:process 0 :type :ok :f :read}", "line 2: ok of read by process 0",
-         true},
-        {"{:process 1.5 :type :ok :f :read :value", "expected a value", true},
+        {"\n{:process 0 :type :ok :f :read}",
+         "line 2, column 1: ok of read by process 0", true},
+        {"{:process 1 :type :ok :f :read :value", "expected a value", true},
     };
     return cr_make_param_array(struct row, rows, sizeof rows / sizeof *rows);
 }
 
-ParameterizedTest(struct row *row, readers, edn, .timeout = 5)
+ParameterizedTest(struct row *row, readers, edn_more, .timeout = 5)
 {
     judge(row);
 }
@@ -143,7 +192,7 @@ ParameterizedTestParameters(readers, jsonl)
         /* An array; objects over several lines. */
         {" [{\"process\":0,\"type\":\"invoke\",\"f\":\"read\"},\n"
          "{\"process\":1,\n\"type\":\"info\" ,\"f\":\"x\", "
-         "\"process\":\"n\"}\n]\n",
+         "\"process\":\":nemesis-2\"}\n]\n",
          READ0 "null}\"type\":\"info\",\"process\":\"nemesis\",\"f\":"
                "\"x\",\"value\":null}",
          false},
@@ -164,6 +213,39 @@ ParameterizedTestParameters(readers, jsonl)
         {"{\"process\":0,\"type\":\"invoke\"}", "expected an \"f\"", true},
         {"{\"process\":-4,\"type\":\"invoke\",\"f\":\"read\"}",
          "a \"process\" that is", true},
+    };
+    return cr_make_param_array(struct row, rows, sizeof rows / sizeof *rows);
+}
+
+ParameterizedTest(struct row *row, readers, jsonl, .timeout = 5)
+{
+    judge(row);
+}
+
+ParameterizedTestParameters(readers, jsonl_more)
+{
+    static struct row rows[] = {
+        {"{\"process\":1.0,\"type\":\"invoke\",\"f\":\"read\"}",
+         "a \"process\" that is", true},
+        {"{\"process\":\"\",\"type\":\"invoke\",\"f\":\"read\"}",
+         "line 1, column 14: expected a process that is 0, 1, ... or a name",
+         true},
+        {"{\"process\":0,\"type\":\"invoke\",\"f\":\"read\",\n"
+         "\"value\":[\"a\\\\\\\"\\ud83d\\ude00\",\"\\n\\ud83d\"]}",
+         "line 2, column 33: expected an escape that stands for a character",
+         true},
+        {"{\"process\":0,\"type\":\"invoke\",\"f\":\"\\x\"}",
+         "column 35: expected an escape", true},
+        {"{\"process\":0,\"type\":\"invoke\",\"f\":\"write\",\"value\":[1.0,"
+         "100e-2,"
+         "-0.0,0.10,1e400,12E-1]}",
+         "\"type\":\"invoke\",\"process\":0,\"f\":\"write\",\"value\":[1,1,0,"
+         "\"0.1\",\"1e400\",\"1.2\"]}",
+         false},
+        {"{\"process\":0,\"type\":\"invoke\",\"f\":\"write\",\"value\":1}\n"
+         " {\"process\":0,\"type\":\"ok\",\"f\":\"write\",\"value\":2}",
+         "line 2, column 1: process 0 answers its write with the value 2",
+         true},
         {"{\"process\":0,\"type\":\"huh\",\"f\":\"read\"}", "a \"type\" of",
          true},
         {"{\"process\":0,\"type\":\"invoke\",\"f\":\"read\"} x",
@@ -174,12 +256,12 @@ ParameterizedTestParameters(readers, jsonl)
          "{\"type\":\"ok\",\"process\":0,\"f\":\"write\",\"key\":\"j\"}",
          "answers its write with the key \"j\" (operation 1)", true},
         {"{\"process\":0,\"type\":\"ok\",\"f\":\"read\"}",
-         "line 1: ok of read by process 0", true},
+         "line 1, column 1: ok of read by process 0", true},
     };
     return cr_make_param_array(struct row, rows, sizeof rows / sizeof *rows);
 }
 
-ParameterizedTest(struct row *row, readers, jsonl, .timeout = 5)
+ParameterizedTest(struct row *row, readers, jsonl_more, .timeout = 5)
 {
     judge(row);
 }
@@ -306,6 +388,52 @@ ParameterizedTestParameters(readers, limo)
 }
 
 ParameterizedTest(struct row *row, readers, limo, .timeout = 5)
+{
+    judge_printed(row);
+}
+
+/* Names of processes: in JSON lines and EDN, read at a glance or not. */
+ParameterizedTestParameters(readers, names)
+{
+    static struct row rows[] = {
+        {"{\"process\":\"w1\",\"type\":\"invoke\",\"f\":\"read\"}\n"
+         "{\"process\":\"w2\",\"type\":\"invoke\",\"f\":\"read\"}\n"
+         "{\"process\":0,\"type\":\"invoke\",\"f\":\"read\"}\n"
+         "{\"process\":\":w1\",\"type\":\"ok\",\"f\":\"read\",\"value\":3}\n"
+         "{\"process\":\"0\",\"type\":\"invoke\",\"f\":\"read\"}\n"
+         "{\"process\":\"nemesis\",\"type\":\"info\",\"f\":\"cut\"}\n",
+         "0 - 1000000000000 invoke read\n1 - 1000000000001 invoke read\n"
+         "2 - 0 invoke read\n3 - 1000000000000 ok read 3\n"
+         "4 - 1000000000002 invoke read\n5 - nemesis info cut\n",
+         false},
+        {"{:process \"w1\" :type :invoke :f :read}\n"
+         "{:process w2 :type :invoke :f :read}\n"
+         "{:process :w1 :type :ok :f :read :value \"\\u0041\"}\n"
+         "{:process :nemesis :type :info :f :cut}\n",
+         "0 - 1000000000000 invoke read\n1 - 1000000000001 invoke read\n"
+         "2 - 1000000000000 ok read \"A\"\n3 - nemesis info cut\n",
+         false},
+        {"{\"process\":\"w1\",\"type\":\"invoke\",\"f\":\"read\"}\n"
+         "{\"process\":\"w1\",\"type\":\"invoke\",\"f\":\"read\"}\n",
+         "line 2, column 1: process 1000000000000 invokes read", true},
+        {"{\"process\":\"w1\",\"type\":\"invoke\",\"f\":\"read\"}\n"
+         "{\"process\":1000000000000,\"type\":\"invoke\",\"f\":\"read\"}\n",
+         "line 2, column 25: expected a \"process\" that is 0, 1,", true},
+        {"{:process 1000000000000 :type :invoke :f :read}\n"
+         "{:process :w1 :type :invoke :f :read}\n",
+         "expected processes below 1000000000000 where others have names",
+         true},
+        {"{:process 1000000000000 :type :invoke :f :read}\n",
+         "0 - 1000000000000 invoke read\n", false},
+        {"{:process 1.5 :type :invoke :f :read}\n",
+         "expected a :process that is 0, 1, ... or a name", true},
+        {"{:process [1] :type :invoke :f :read}\n", "a :process that", true},
+        {"{:process \"\" :type :invoke :f :read}\n", "a process that is", true},
+    };
+    return cr_make_param_array(struct row, rows, sizeof rows / sizeof *rows);
+}
+
+ParameterizedTest(struct row *row, readers, names, .timeout = 5)
 {
     judge_printed(row);
 }
