@@ -70,6 +70,8 @@ struct ord_lin {
     uint64_t *steps_left;          /* of the whole check */
     bool is_strict;   /* a failed cas says that the value was another */
     bool wants_order; /* else order stays NULL, which saves memory */
+    bool is_open;     /* it may be in any state at first: counter and
+                         multi-register only, and only the minimiser */
 
     /* ---- the answer ---- */
     enum ord_outcome outcome;

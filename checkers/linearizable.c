@@ -27,7 +27,8 @@
 
 #define STEPS_DEFAULT UINT64_C(2000000000)
 
-enum { CORE_SMALL_MAX = 256 };
+/* Few calls for words alone: of a small core, or of not too large an object. */
+enum { CORE_SMALL_MAX = 256, CALLS_QUICK_MAX = 1000000 };
 
 struct work {
     const struct ord_check_in *in;
@@ -180,8 +181,10 @@ static int settle_invalid(struct work *work, struct ord_lin *lin,
     /* For the words alone only what costs little. */
     if (is_told &&
         (work->in->wants_proof ||
-         (lin->core != NULL && lin->core_count <= CORE_SMALL_MAX)) &&
-        ord_minimise(model, lin, &is_minimal, err) != ORD_OK)
+         (lin->core != NULL && (lin->core_count <= CORE_SMALL_MAX ||
+                                lin->count <= CALLS_QUICK_MAX))) &&
+        ord_minimise(model, lin, work->in->wants_proof, &is_minimal, err) !=
+            ORD_OK)
         return err->rc;
     ord_lin_accuse(&words);
     if (!is_told || !work->in->wants_proof || lin->core == NULL)

@@ -7,8 +7,13 @@
 #include "checkers/minimise_ask.h"
 
 enum {
-    STEPS_MAX = 200000000, /* of all questions about one core */
-    STEPS_SHARE = 4,       /* ... and of what is left, one in so many */
+    /* Of all questions about one core, about 0.1 us each. */
+    STEPS_PROOF_MAX = 30000000,
+    STEPS_WORDS_MAX = 3000000,
+    STEPS_SHARE = 4, /* ... and of what is left, one in so many */
+    WINDOW_MIN = 8,  /* calls */
+    WINDOW_GROWTH = 4,
+    CORE_SMALL_MAX = 64, /* needs no window */
     ARENA_SIZE_MAX = 1 << 30,
     ALL = ORD_KEEP_BEGIN | ORD_KEEP_END | ORD_KEEP_MUST,
 };
@@ -35,6 +40,7 @@ struct minimise {
     uint32_t part_count;
     uint32_t *chosen; /* units that are needed */
     uint32_t chosen_count;
+    uint64_t steps_max;
 };
 
 static bool is_violating(struct minimise *m)
@@ -159,8 +165,8 @@ static bool complete(struct minimise *m)
     return true;
 }
 
-/* The engine's core, if that is one by the rules of minimise.h. */
-static bool take_core(struct minimise *m)
+/* The engine's core by the rules of minimise.h. */
+static bool copy_core(struct minimise *m)
 {
     const struct ord_lin *lin = m->lin;
 
@@ -179,7 +185,87 @@ static bool take_core(struct minimise *m)
             part.keep &= ORD_KEEP_BEGIN;
         m->parts[m->part_count++] = part;
     }
-    return complete(m) && is_violating(m);
+    return complete(m);
+}
+
+/* What of the core bears on the window that opens there. */
+static void take_window(struct minimise *m, uint32_t first)
+{
+    const struct ord_lin *lin = m->lin;
+
+    m->part_count = 0;
+    for (uint32_t i = 0; i < lin->core_count; i++) {
+        uint32_t call = lin->core[i].call;
+        uint8_t keep = lin->core[i].keep & keep_of(m, call);
+
+        if (!ord_ask_counts(&m->ask, call) || lin->end[call] < first)
+            continue;
+        if (lin->begin[call] < first || (keep & ORD_KEEP_END) == 0)
+            keep = ORD_KEEP_BEGIN;
+        if (keep != ORD_KEEP_BEGIN || !ord_ask_is_look(&m->ask, call))
+            m->parts[m->part_count++] = (struct ord_lin_part){call, keep};
+    }
+}
+
+/* The last place that all questions of a window come to. */
+static uint32_t window_end(const struct minimise *m)
+{
+    const struct ord_lin *lin = m->lin;
+    uint32_t last = 0;
+
+    for (uint32_t i = 0; i < lin->core_count; i++) {
+        const struct ord_lin_part *part = &lin->core[i];
+
+        if ((part->keep & ORD_KEEP_END) != 0 && lin->end[part->call] > last)
+            last = lin->end[part->call];
+    }
+    for (uint32_t i = lin->count; i-- > 0 && lin->begin[i] > last;) {
+        if (ord_ask_counts(&m->ask, i) && !ord_ask_is_look(&m->ask, i))
+            return last;
+    }
+    return ORD_CALL_NEVER;
+}
+
+static bool is_window(struct minimise *m, uint32_t size)
+{
+    const struct ord_lin *lin = m->lin;
+
+    take_window(m, lin->begin[lin->core[lin->core_count - size].call]);
+    return is_violating(m);
+}
+
+/* A few calls near the violation, whatever was before them; else more. */
+static bool find_window(struct minimise *m)
+{
+    const struct ord_lin *lin = m->lin;
+    uint32_t low = 0;
+    uint32_t high = WINDOW_MIN;
+
+    if (!m->ask.has_windows || lin->core == NULL ||
+        lin->core_count > lin->count || lin->core_count <= CORE_SMALL_MAX)
+        return false;
+    m->ask.is_windowed = m->ask.rule == ORD_ASK_LISTED;
+    if (m->ask.is_windowed)
+        m->ask.listed_to = window_end(m);
+    while (!is_window(m, high)) {
+        low = high;
+        high *= WINDOW_GROWTH;
+        if (high >= lin->core_count / 2 ||
+            m->ask.steps_left < m->steps_max / 2) {
+            m->ask.is_windowed = false;
+            m->ask.listed_to = ORD_CALL_NEVER;
+            return false;
+        }
+    }
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (is_window(m, middle))
+            high = middle;
+        else
+            low = middle;
+    }
+    return is_window(m, high);
 }
 
 /* ---- units -------------------------------------------------------------- */
@@ -428,13 +514,16 @@ static bool try_weaker(struct minimise *m, uint32_t i, uint32_t move,
     return false;
 }
 
-/* All once.  True: what is too late begins earlier now (minimise.h), so what
- * had to stay may go; else it is as needed as it was. */
+/* All once.  True: what is too late begins earlier now, or what is before the
+ * window ends later (minimise.h), so what had to stay may go; else it is as
+ * needed as it was. */
 static bool weaken_each(struct minimise *m)
 {
     uint32_t last = ord_ask_last(&m->ask, m->parts, m->part_count);
-    bool is_earlier = false;
+    uint32_t first = ord_ask_first(&m->ask, m->parts, m->part_count);
+    bool is_smaller = false;
 
+    m->ask.is_unsure = false;
     for (uint32_t i = 0; i < m->part_count && !m->ask.is_broke;) {
         bool is_gone = false;
 
@@ -444,22 +533,25 @@ static bool weaken_each(struct minimise *m)
             if (!try_weaker(m, i, move, &is_gone))
                 continue;
             now = ord_ask_last(&m->ask, m->parts, m->part_count);
-            is_earlier = is_earlier || now < last;
+            is_smaller = is_smaller || now < last;
             last = now;
+            now = ord_ask_first(&m->ask, m->parts, m->part_count);
+            is_smaller = is_smaller || now > first;
+            first = now;
         }
         if (!is_gone)
             i++;
     }
-    return is_earlier;
+    return is_smaller;
 }
 
 static void weaken_all(struct minimise *m)
 {
-    bool is_earlier = true;
+    bool is_smaller = true;
 
     /* Each round but the last has made something weaker. */
-    while (is_earlier && !m->ask.is_broke)
-        is_earlier = weaken_each(m);
+    while (is_smaller && !m->ask.is_broke)
+        is_smaller = weaken_each(m);
 }
 
 /* A call that has no place in the answer whatever it did: it began too late.
@@ -484,6 +576,28 @@ static void drop_late(struct minimise *m)
     m->part_count = count;
 }
 
+/* Where the window alone has no order: what is before it goes. */
+static void drop_early(struct minimise *m)
+{
+    bool is_windowed = m->ask.is_windowed;
+    uint32_t first = ord_ask_first(&m->ask, m->parts, m->part_count);
+    uint32_t count = 0;
+
+    if (first == 0)
+        return;
+    m->ask.is_windowed = true;
+    if (is_violating(m)) {
+        for (uint32_t i = 0; i < m->part_count; i++) {
+            if ((m->parts[i].keep & ORD_KEEP_MUST) != 0 ||
+                m->lin->end[m->parts[i].call] >= first)
+                m->parts[count++] = m->parts[i];
+        }
+        m->part_count = count;
+    } else {
+        m->ask.is_windowed = is_windowed;
+    }
+}
+
 /* ---- all of it ---------------------------------------------------------- */
 
 static int minimise_init(struct minimise *m, const struct ord_model *model,
@@ -501,48 +615,8 @@ static int minimise_init(struct minimise *m, const struct ord_model *model,
                         lin->count);
     if (ord_ask_init(&m->ask, model, lin, &m->arena, err) != ORD_OK)
         return err->rc;
-    m->ask.steps_left = *lin->steps_left / STEPS_SHARE;
-    if (m->ask.steps_left > STEPS_MAX)
-        m->ask.steps_left = STEPS_MAX;
+    m->ask.steps_left = m->steps_max;
     return ORD_OK;
-}
-
-/* A text that is in nothing that the core's calls got. */
-static bool is_unseen(const struct minimise *m, uint32_t call)
-{
-    const struct ord_lin *lin = m->lin;
-    const struct ord_value part = ord_lin_value(lin, lin->in[call]);
-
-    if (part.kind != ORD_TEXT || part.count == 0)
-        return false;
-    for (uint32_t i = 0; i < m->part_count; i++) {
-        uint32_t look = m->parts[i].call;
-        struct ord_value whole;
-
-        if (!ord_ask_is_look(&m->ask, look))
-            continue;
-        whole = ord_lin_value(lin, lin->out[look]);
-        if (whole.kind != ORD_TEXT || memmem(whole.as.text, whole.count,
-                                             part.as.text, part.count) != NULL)
-            return false;
-    }
-    return true;
-}
-
-/* What need not have happened and left a text that nobody of the core got is
- * of no use to it: verify does not miss it either. */
-static void drop_unseen(struct minimise *m)
-{
-    uint32_t to = 0;
-
-    for (uint32_t i = 0; i < m->part_count; i++) {
-        const struct ord_lin_part part = m->parts[i];
-
-        if (part.keep != 0 || ord_ask_is_look(&m->ask, part.call) ||
-            !is_unseen(m, part.call))
-            m->parts[to++] = part;
-    }
-    m->part_count = to;
 }
 
 static int give_back(struct minimise *m, struct ord_lin *lin,
@@ -568,39 +642,44 @@ static int minimise(struct minimise *m, const struct ord_model *model,
 {
     if (minimise_init(m, model, lin, err) != ORD_OK)
         return err->rc;
-    if (!take_core(m) && !(find_prefix(m) && complete(m))) {
-        /* The engine said so of all calls, and that is a core, too. */
-        take_prefix(m, UINT32_MAX);
+    if (!find_window(m) && !(copy_core(m) && is_violating(m)) &&
+        !(find_prefix(m) && complete(m))) {
+        /* The engine said so of its core, or of all calls. */
+        if (!copy_core(m))
+            take_prefix(m, UINT32_MAX);
         return give_back(m, lin, err);
     }
     if (!make_units(m))
         return ord_fail(err, ORD_ENOMEM, "no memory to minimise");
     m->ask.is_unsure = false;
-    if (choose_units(m))
+    /* What all has to be listed is tried with what is known of it: the less
+     * that is, the more orders there are to try. */
+    if (m->ask.is_windowed || choose_units(m))
         weaken_all(m);
     drop_late(m);
+    drop_early(m);
     if (strcmp(model->name, "kv") == 0)
-        drop_unseen(m);
+        m->part_count = ord_ask_drop_unseen(&m->ask, m->parts, m->part_count);
     *is_minimal = !m->ask.is_unsure && !m->ask.is_broke;
     return give_back(m, lin, err);
 }
 
 int ord_minimise(const struct ord_model *model, struct ord_lin *lin,
-                 bool *is_minimal, struct ord_err *err)
+                 bool is_for_proof, bool *is_minimal, struct ord_err *err)
 {
     struct minimise m = {.lin = lin};
-    uint64_t given;
     int rc;
 
     ORD_ASSERT(model != NULL);
     ORD_ASSERT(lin->outcome == ORD_INVALID);
     *is_minimal = false;
     ord_arena_init(&m.arena, ARENA_SIZE_MAX);
-    given = *lin->steps_left / STEPS_SHARE;
-    if (given > STEPS_MAX)
-        given = STEPS_MAX;
+    m.steps_max = *lin->steps_left / STEPS_SHARE;
+    if (m.steps_max > (is_for_proof ? STEPS_PROOF_MAX : STEPS_WORDS_MAX))
+        m.steps_max = is_for_proof ? STEPS_PROOF_MAX : STEPS_WORDS_MAX;
+    m.ask.steps_left = m.steps_max;
     rc = minimise(&m, model, lin, is_minimal, err);
-    *lin->steps_left -= given - m.ask.steps_left;
+    *lin->steps_left -= m.steps_max - m.ask.steps_left;
     ord_ask_fini(&m.ask);
     ord_arena_fini(&m.arena);
     return rc;

@@ -4,27 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checkers/minimise_put.h"
+
 #define NONE ORD_ATOM_NONE
 #define NEVER ORD_CALL_NEVER
 
 enum {
     WORK_SIZE_MAX = 1 << 30, /* bytes of one question */
-    STEPS_PER_QUESTION = 2000000,
+    STARTS_MAX = 8, /* values, or members twice: they are tried in all orders */
 };
 
-struct row { /* a call of the question */
-    uint32_t call;
-    uint32_t begin;
-    uint32_t end; /* event_count: some time */
-    uint8_t f;
-    uint8_t type;
-    bool is_told; /* the answer stands */
-};
-
-struct rows {
-    struct row *at;
-    uint32_t count;
-    uint32_t room;
+struct window {     /* places */
+    uint32_t first; /* 0: there is none, it is as it was at the start */
+    uint32_t last;
 };
 
 /* ---- what a call does --------------------------------------------------- */
@@ -89,11 +81,6 @@ bool ord_ask_counts(const struct ord_ask *ask, uint32_t call)
 
 /* ---- what unlisted calls are counted by --------------------------------- */
 
-static uint32_t history_atom(const struct ord_lin *lin, uint32_t atom)
-{
-    return lin->atom_of == NULL || atom == NONE ? atom : lin->atom_of[atom];
-}
-
 /* The kind of thing that a call puts; NONE: it is counted by none. */
 static uint32_t key_of(const struct ord_ask *ask, uint32_t call)
 {
@@ -105,7 +92,7 @@ static uint32_t key_of(const struct ord_ask *ask, uint32_t call)
     switch (ask->rule) {
     case ORD_ASK_FREE:
         if (ask->is_set)
-            return history_atom(lin, lin->in[call]) * 2 +
+            return ord_ask_atom(lin, lin->in[call]) * 2 +
                    (lin->f[call] == ORD_F_ADD);
         return lin->in[call];
     case ORD_ASK_LOCK:
@@ -191,6 +178,11 @@ static void choose_rule(struct ord_ask *ask)
     }
     ask->is_set = strcmp(ask->model->name, "set") == 0;
     ask->has_owner = strcmp(ask->model->name, "owner-mutex") == 0;
+    ask->has_maps = ask->is_set || ask->rule == ORD_ASK_LISTED;
+    ask->has_windows = !ask->lin->is_strict &&
+                       (ask->rule == ORD_ASK_FREE ||
+                        strcmp(ask->model->name, "counter") == 0 ||
+                        strcmp(ask->model->name, "multi-register") == 0);
 }
 
 int ord_ask_init(struct ord_ask *ask, const struct ord_model *model,
@@ -202,6 +194,7 @@ int ord_ask_init(struct ord_ask *ask, const struct ord_model *model,
 
     *ask = (struct ord_ask){.model = model, .lin = lin, .arena = arena};
     ord_arena_init(&ask->work, WORK_SIZE_MAX);
+    ask->listed_to = NEVER;
     choose_rule(ask);
     ORD_ASSERT(!ask->has_owner || lin->process != NULL);
     ask->key_count = key_count(ask);
@@ -254,6 +247,7 @@ static void add_part(struct ord_ask *ask, struct rows *rows,
     const struct ord_lin *lin = ask->lin;
     struct row row = {
         .call = part->call,
+        .in = lin->in[part->call],
         .begin =
             (part->keep & ORD_KEEP_BEGIN) != 0 ? lin->begin[part->call] : 0,
         .end = NEVER,
@@ -299,14 +293,14 @@ static void want_members(struct ord_ask *ask, uint32_t call)
     uint32_t count;
 
     if (lin->f[call] != ORD_F_READ) {
-        uint32_t element = history_atom(lin, lin->in[call]);
+        uint32_t element = ord_ask_atom(lin, lin->in[call]);
 
         want(ask, element * 2, 1);
         want(ask, element * 2 + 1, 1);
         return;
     }
     count =
-        ord_atom_items(lin->calls, history_atom(lin, lin->out[call]), &items);
+        ord_atom_items(lin->calls, ord_ask_atom(lin, lin->out[call]), &items);
     for (uint32_t i = 0; i < count; i++)
         want(ask, items[i] * 2 + 1, 1);
 }
@@ -369,7 +363,23 @@ static uint32_t supply(const struct ord_ask *ask, uint32_t key, uint32_t last)
     return low - ask->key_first[key];
 }
 
-static void add_copies(struct ord_ask *ask, struct rows *rows, uint32_t last)
+/* Some call of that key that is not listed may have happened in the window. */
+static bool is_free(struct ord_ask *ask, uint32_t key, struct window w)
+{
+    const struct ord_lin *lin = ask->lin;
+    uint32_t begun = supply(ask, key, w.last);
+    uint32_t before = w.first == 0 ? 0 : supply(ask, key, w.first - 1);
+    uint32_t i = ask->key_first[key] + before;
+
+    /* Those that began before it have to be looked at one by one. */
+    begun -= before;
+    ord_ask_spend(ask, before);
+    while (i-- > ask->key_first[key] && begun <= ask->listed[key])
+        begun += lin->end[ask->by_key[i]] >= w.first;
+    return begun > ask->listed[key];
+}
+
+static void add_copies(struct ord_ask *ask, struct rows *rows, struct window w)
 {
     for (uint32_t i = 0; i < ask->touched_count && !ask->is_broke; i++) {
         uint32_t key = ask->touched[i];
@@ -377,10 +387,11 @@ static void add_copies(struct ord_ask *ask, struct rows *rows, uint32_t last)
         uint32_t call;
         struct row row;
 
-        if (count == 0 || supply(ask, key, last) <= ask->listed[key])
+        if (count == 0 || !is_free(ask, key, w))
             continue;
         call = ask->by_key[ask->key_first[key]];
         row = (struct row){.call = call,
+                           .in = ask->lin->in[call],
                            .end = NEVER,
                            .f = ask->lin->f[call],
                            .type = ORD_OP_INFO};
@@ -388,7 +399,7 @@ static void add_copies(struct ord_ask *ask, struct rows *rows, uint32_t last)
             row.f = ORD_F_WRITE;
         /* Without a remove, what is in stays in. */
         if (ask->is_set && (key & 1) != 0 && ask->listed[key - 1] == 0 &&
-            supply(ask, key - 1, last) == 0)
+            supply(ask, key - 1, w.last) == 0)
             count = 1;
         for (uint32_t n = 0; n < count && !ask->is_broke; n++)
             add_row(ask, rows, row);
@@ -416,6 +427,7 @@ static void add_others(struct ord_ask *ask, struct rows *rows,
                 continue;
             add_row(ask, rows,
                     (struct row){.call = call,
+                                 .in = lin->in[call],
                                  .end = NEVER,
                                  .f = ORD_F_WRITE,
                                  .type = ORD_OP_INFO});
@@ -440,215 +452,189 @@ uint32_t ord_ask_last(const struct ord_ask *ask,
     return last;
 }
 
-static void add_unlisted(struct ord_ask *ask, struct rows *rows,
-                         const struct ord_lin_part *parts, uint32_t count,
-                         uint32_t last)
+uint32_t ord_ask_first(const struct ord_ask *ask,
+                       const struct ord_lin_part *parts, uint32_t count)
 {
+    uint32_t first = NEVER;
+
+    if (!ask->has_windows)
+        return 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint8_t keep = parts[i].keep;
+
+        if ((keep & ORD_KEEP_MUST) == 0)
+            continue;
+        if ((keep & ORD_KEEP_BEGIN) == 0)
+            return 0;
+        if (ask->lin->begin[parts[i].call] < first)
+            first = ask->lin->begin[parts[i].call];
+    }
+    return first == NEVER ? 0 : first;
+}
+
+/* Before the window is all that ended before it opens, and that happened. */
+static bool is_in(const struct ord_ask *ask, const struct ord_lin_part *part,
+                  struct window w)
+{
+    return ask->lin->begin[part->call] <= w.last &&
+           ((part->keep & ORD_KEEP_MUST) != 0 ||
+            ask->lin->end[part->call] >= w.first);
+}
+
+/* ---- the state when the window opens ------------------------------------ */
+
+static void add_start(struct ord_ask *ask, struct rows *rows, uint32_t call,
+                      uint32_t in, uint8_t f)
+{
+    add_row(ask, rows,
+            (struct row){.call = call, .in = in, .f = f, .type = ORD_OP_OK});
+}
+
+/* The element that a key is about, once for its two keys. */
+static bool is_member(const struct ord_ask *ask, uint32_t key)
+{
+    return (key & 1) != 0 ||
+           (ask->wanted[key + 1] == 0 && ask->listed[key + 1] == 0);
+}
+
+/* All at place 0, in any order: each value that matters may be there then.
+ * False: too many would have to be tried. */
+static bool add_starts(struct ord_ask *ask, struct rows *rows, uint32_t call)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < ask->touched_count; i++) {
+        uint32_t key = ask->touched[i];
+        uint32_t by;
+        uint32_t in;
+
+        if (!ask->is_set && ask->wanted[key] == 0)
+            continue;
+        if (ask->is_set && !is_member(ask, key))
+            continue;
+        count += ask->is_set ? 2 : 1;
+        if (count > STARTS_MAX)
+            return false;
+        if (!ask->is_set) {
+            add_start(ask, rows, call, key, ORD_F_WRITE);
+            continue;
+        }
+        by = ask->key_first[key & ~UINT32_C(1)];
+        if (by != ask->key_first[(key | 1) + 1])
+            in = ask->lin->in[ask->by_key[by]];
+        else if (ask->lin->atom_of == NULL)
+            in = key / 2; /* nobody ever put it */
+        else
+            return false;
+        add_start(ask, rows, call, in, ORD_F_ADD);
+        add_start(ask, rows, call, in, ORD_F_REMOVE);
+    }
+    return true;
+}
+
+/* False: this cannot be asked. */
+static bool add_unlisted(struct ord_ask *ask, struct rows *rows,
+                         const struct ord_lin_part *parts, uint32_t count,
+                         struct window w)
+{
+    bool is_asked = true;
+
     if (ask->rule == ORD_ASK_LISTED)
-        return;
+        return true;
     ask->touched_count = 0;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t key = key_of(ask, parts[i].call);
 
-        if (ask->lin->begin[parts[i].call] <= last)
+        if (is_in(ask, &parts[i], w) && ask->lin->end[parts[i].call] >= w.first)
             list(ask, key);
         want_of(ask, &parts[i], count);
     }
     if (ask->is_set)
         want_absence(ask, count);
-    add_copies(ask, rows, last);
-    if (ask->rule == ORD_ASK_FREE && ask->lin->is_strict)
-        add_others(ask, rows, parts, count, last);
+    if (w.first > 0)
+        is_asked = add_starts(ask, rows, parts[0].call);
+    if (is_asked)
+        add_copies(ask, rows, w);
+    if (is_asked && ask->rule == ORD_ASK_FREE && ask->lin->is_strict)
+        add_others(ask, rows, parts, count, w.last);
     for (uint32_t i = 0; i < ask->touched_count; i++)
         ask->wanted[ask->touched[i]] = ask->listed[ask->touched[i]] = 0;
+    return is_asked;
 }
 
 /* ---- the question ------------------------------------------------------- */
 
-static int compare_rows(const void *a, const void *b)
+static bool has_no_order(struct ord_ask *ask, const struct ord_lin_part *parts,
+                         uint32_t count, struct window w)
 {
-    const struct row *x = a;
-    const struct row *y = b;
+    struct rows rows = {0};
 
-    if (x->begin != y->begin)
-        return x->begin < y->begin ? -1 : 1;
-    if (x->call != y->call)
-        return x->call < y->call ? -1 : 1;
-    return (x->end > y->end) - (x->end < y->end);
-}
-
-static int compare_places(const void *a, const void *b)
-{
-    const uint32_t *x = a;
-    const uint32_t *y = b;
-
-    return (*x > *y) - (*x < *y);
-}
-
-static uint32_t rank_of(const uint32_t *places, uint32_t count, uint32_t place)
-{
-    uint32_t low = 0;
-
-    if (place == NEVER)
-        return NEVER;
-    while (low < count) {
-        uint32_t middle = low + (count - low) / 2;
-
-        if (places[middle] < place)
-            low = middle + 1;
-        else
-            count = middle;
-    }
-    return low;
-}
-
-/* Models that look into lists go by the history's own atoms. */
-static bool has_local_atoms(const struct ord_ask *ask)
-{
-    return ask->rule != ORD_ASK_LISTED && !ask->is_set;
-}
-
-static uint32_t local_of(struct ord_ask *ask, uint32_t atom)
-{
-    if (atom == NONE || !has_local_atoms(ask))
-        return atom;
-    if (ask->local[atom] == 0) {
-        ask->atoms[ask->local_count++] = atom;
-        ask->local[atom] = ask->local_count;
-    }
-    return ask->local[atom] - 1;
-}
-
-struct columns {
-    uint32_t *begin, *end, *in, *out, *process, *atom_of, *places;
-    uint8_t *f, *type;
-};
-
-static bool columns_init(struct ord_ask *ask, struct columns *c, uint32_t count)
-{
-    size_t room = (size_t)count + 1;
-    struct ord_arena *arena = &ask->work;
-
-    c->begin = ord_arena_zalloc(arena, room, sizeof *c->begin);
-    c->end = ord_arena_zalloc(arena, room, sizeof *c->end);
-    c->in = ord_arena_zalloc(arena, room, sizeof *c->in);
-    c->out = ord_arena_zalloc(arena, room, sizeof *c->out);
-    c->process = ord_arena_zalloc(arena, room, sizeof *c->process);
-    c->atom_of = ord_arena_zalloc(arena, 2 * room, sizeof *c->atom_of);
-    c->places = ord_arena_zalloc(arena, 2 * room, sizeof *c->places);
-    c->f = ord_arena_zalloc(arena, room, 1);
-    c->type = ord_arena_zalloc(arena, room, 1);
-    return c->begin != NULL && c->end != NULL && c->in != NULL &&
-           c->out != NULL && c->process != NULL && c->atom_of != NULL &&
-           c->places != NULL && c->f != NULL && c->type != NULL;
-}
-
-/* Places as ranks, 0 being any time; so a question is as large as its calls.
- * Returns the rank of "some time". */
-static uint32_t rank_places(struct columns *c, const struct rows *rows)
-{
-    uint32_t count = 1;
-    uint32_t unique = 1;
-
-    for (uint32_t i = 0; i < rows->count; i++) {
-        c->places[count++] = rows->at[i].begin;
-        if (rows->at[i].end != NEVER)
-            c->places[count++] = rows->at[i].end;
-    }
-    if (count > 0)
-        qsort(c->places, count, sizeof *c->places, compare_places);
-    for (uint32_t i = 1; i < count; i++) {
-        if (c->places[i] != c->places[unique - 1])
-            c->places[unique++] = c->places[i];
-    }
-    for (uint32_t i = 0; i < rows->count; i++) {
-        c->begin[i] = rank_of(c->places, unique, rows->at[i].begin);
-        c->end[i] = rank_of(c->places, unique, rows->at[i].end);
-    }
-    return unique;
-}
-
-static void fill_columns(struct ord_ask *ask, struct columns *c,
-                         const struct rows *rows)
-{
-    const struct ord_lin *lin = ask->lin;
-
-    ask->local_count = 0;
-    (void)local_of(ask, ORD_ATOM_NIL); /* stays 0 */
-    for (uint32_t i = 0; i < rows->count; i++) {
-        const struct row *row = &rows->at[i];
-
-        c->in[i] = local_of(ask, lin->in[row->call]);
-        c->out[i] = row->is_told ? local_of(ask, lin->out[row->call]) : NONE;
-        c->process[i] = lin->process == NULL ? 0 : lin->process[row->call];
-        c->f[i] = row->f;
-        c->type[i] = row->type;
-    }
-    for (uint32_t i = 0; i < ask->local_count; i++) {
-        c->atom_of[i] = history_atom(lin, ask->atoms[i]);
-        ask->local[ask->atoms[i]] = 0;
-    }
-}
-
-static bool put_question(struct ord_ask *ask, const struct rows *rows)
-{
-    const struct ord_lin *lin = ask->lin;
-    bool is_local = has_local_atoms(ask);
-    uint64_t steps = ask->steps_left < STEPS_PER_QUESTION ? ask->steps_left
-                                                          : STEPS_PER_QUESTION;
-    uint64_t given = steps;
-    struct ord_err err = {0};
-    struct columns c;
-    struct ord_lin question;
-
-    if (!columns_init(ask, &c, rows->count)) {
+    if (ask->steps_left == 0)
         ask->is_broke = true;
+    ord_arena_reset(&ask->work);
+    for (uint32_t i = 0; i < count && !ask->is_broke; i++) {
+        if (is_in(ask, &parts[i], w))
+            add_part(ask, &rows, &parts[i]);
+    }
+    if (ask->is_broke || rows.count == 0)
+        return false;
+    if (!add_unlisted(ask, &rows, parts, count, w)) {
+        ask->is_unsure = true;
         return false;
     }
-    if (rows->count > 0)
-        qsort(rows->at, rows->count, sizeof *rows->at, compare_rows);
-    fill_columns(ask, &c, rows);
-    question = (struct ord_lin){
-        .count = rows->count,
-        .event_count = rank_places(&c, rows),
-        .begin = c.begin,
-        .end = c.end,
-        .in = c.in,
-        .out = c.out,
-        .f = c.f,
-        .type = c.type,
-        .process = lin->process == NULL ? NULL : c.process,
-        .atom_count = is_local ? ask->local_count : lin->atom_count,
-        .calls = lin->calls,
-        .atom_of = is_local ? c.atom_of : lin->atom_of,
-        .arena = &ask->work,
-        .steps_left = &steps,
-        .is_strict = lin->is_strict,
-    };
-    if (ord_lin_decide(ask->model, &question, &err) != ORD_OK ||
-        question.outcome == ORD_UNKNOWN)
-        ask->is_unsure = true;
-    ORD_ASSERT(steps <= given);
-    given = given - steps + rows->count + 1;
-    ask->steps_left -= given < ask->steps_left ? given : ask->steps_left;
-    return question.outcome == ORD_INVALID;
+    return !ask->is_broke &&
+           ord_ask_put(ask, &rows, w.first > 0 && ask->rule == ORD_ASK_LISTED);
 }
 
 bool ord_ask_is_violating(struct ord_ask *ask, const struct ord_lin_part *parts,
                           uint32_t count)
 {
-    struct rows rows = {0};
-    uint32_t last = ord_ask_last(ask, parts, count);
+    struct window w = {ord_ask_first(ask, parts, count),
+                       ord_ask_last(ask, parts, count)};
 
-    if (ask->steps_left == 0)
-        ask->is_broke = true;
-    if (ask->is_broke || count == 0)
+    if (ask->is_broke || count == 0 || w.last > ask->listed_to)
         return false;
-    ord_arena_reset(&ask->work);
-    for (uint32_t i = 0; i < count && !ask->is_broke; i++) {
-        if (ask->lin->begin[parts[i].call] <= last)
-            add_part(ask, &rows, &parts[i]);
+    if (w.first > 0 && has_no_order(ask, parts, count, w))
+        return true;
+    w.first = 0;
+    return !ask->is_windowed && has_no_order(ask, parts, count, w);
+}
+
+/* A text that is in nothing that those parts got. */
+static bool is_unseen(const struct ord_ask *ask,
+                      const struct ord_lin_part *parts, uint32_t count,
+                      uint32_t call)
+{
+    const struct ord_lin *lin = ask->lin;
+    const struct ord_value part = ord_lin_value(lin, lin->in[call]);
+
+    if (part.kind != ORD_TEXT || part.count == 0)
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t look = parts[i].call;
+        struct ord_value whole;
+
+        if (!ord_ask_is_look(ask, look))
+            continue;
+        whole = ord_lin_value(lin, lin->out[look]);
+        if (whole.kind != ORD_TEXT || memmem(whole.as.text, whole.count,
+                                             part.as.text, part.count) != NULL)
+            return false;
     }
-    add_unlisted(ask, &rows, parts, count, last);
-    return !ask->is_broke && rows.count > 0 && put_question(ask, &rows);
+    return true;
+}
+
+uint32_t ord_ask_drop_unseen(const struct ord_ask *ask,
+                             struct ord_lin_part *parts, uint32_t count)
+{
+    uint32_t to = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        const struct ord_lin_part part = parts[i];
+
+        if (part.keep != 0 || ord_ask_is_look(ask, part.call) ||
+            !is_unseen(ask, parts, count, part.call))
+            parts[to++] = part;
+    }
+    return to;
 }

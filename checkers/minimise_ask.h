@@ -23,6 +23,8 @@ struct ord_ask {
     struct ord_arena work;   /* of one question */
     enum ord_ask_rule rule;
     bool is_set;
+    bool has_maps;    /* states are maps, which cost more */
+    bool has_windows; /* it may begin in the middle, in any state */
     bool has_owner;
     uint32_t key_count;
     uint32_t *key_first; /* calls that change the state, by key, then begin */
@@ -35,8 +37,12 @@ struct ord_ask {
     uint32_t *atoms; /* and back */
     uint32_t local_count;
     uint64_t steps_left;
-    bool is_unsure; /* a question stayed undecided */
-    bool is_broke;  /* no steps or memory are left */
+    bool is_windowed; /* calls that ended before ord_ask_first() are not listed
+                         though they change the state */
+    uint32_t listed_to; /* ... nor those that began after that place; else
+                           ORD_CALL_NEVER */
+    bool is_unsure;     /* a question stayed undecided */
+    bool is_broke;      /* no steps or memory are left */
 };
 
 /* ORD_ENOMEM. */
@@ -55,11 +61,22 @@ bool ord_ask_is_violating(struct ord_ask *ask, const struct ord_lin_part *parts,
 uint32_t ord_ask_last(const struct ord_ask *ask,
                       const struct ord_lin_part *parts, uint32_t count);
 
+/* Where the window opens: the first begin of what must have happened, if each
+ * of these keeps it and the model knows windows.  What ended before it only
+ * says in which state the object was then, and that may be any.  Else 0. */
+uint32_t ord_ask_first(const struct ord_ask *ask,
+                       const struct ord_lin_part *parts, uint32_t count);
+
 /* It bears on the question. */
 bool ord_ask_counts(const struct ord_ask *ask, uint32_t call);
 /* It never changes the state. */
 bool ord_ask_is_look(const struct ord_ask *ask, uint32_t call);
 /* What it put or took: an atom, NONE where that is not known. */
 uint32_t ord_ask_element(const struct ord_ask *ask, uint32_t call);
+/* What need not have happened and left a text that nobody of the core got is
+ * of no use to it: verify does not miss it either.  Returns how many are left.
+ */
+uint32_t ord_ask_drop_unseen(const struct ord_ask *ask,
+                             struct ord_lin_part *parts, uint32_t count);
 
 #endif

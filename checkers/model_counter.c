@@ -2,7 +2,9 @@
  *
  * State of the exact search: the sum in a (low) and b (high).  With adds of
  * any size this is a subset sum, so hard; few adds are open at once.  Where
- * some of the adds together are beyond 63 bits the answer is unknown.
+ * some of the adds together are beyond 63 bits the answer is unknown.  If the
+ * sum may be any at first, it is what was added since until a read says more;
+ * then the root is no longer 0.
  */
 #include <stdio.h>
 
@@ -46,7 +48,9 @@ static bool counter_looks(const struct ord_exact *exact, uint32_t call)
 {
     const int64_t *number = exact->own;
 
-    return exact->lin->f[call] == ORD_F_READ || number[call] == 0;
+    if (exact->lin->f[call] == ORD_F_READ)
+        return !exact->lin->is_open; /* that sets the sum */
+    return number[call] == 0;
 }
 
 static bool counter_step(struct ord_exact *exact, const struct ord_state *from,
@@ -58,8 +62,12 @@ static bool counter_step(struct ord_exact *exact, const struct ord_state *from,
     *to = *from;
     if (nth > 0 || exact->arg[call] != 0)
         return false;
-    if (exact->lin->f[call] == ORD_F_READ)
-        return sum == (uint64_t)number[call];
+    if (exact->lin->f[call] == ORD_F_READ) {
+        if (!exact->lin->is_open || from->root != 0)
+            return sum == (uint64_t)number[call];
+        to->root = ord_map_set(&exact->map, 0, 0, 1);
+        sum = 0;
+    }
     sum += (uint64_t)number[call];
     to->a = (uint32_t)sum;
     to->b = (uint32_t)(sum >> 32);
@@ -73,7 +81,7 @@ static bool counter_helps(struct ord_exact *exact,
     (void)state;
     (void)call;
     (void)other;
-    return exact->open_looks > 0; /* adds commute */
+    return exact->lin->is_open || exact->open_looks > 0; /* adds commute */
 }
 
 static const struct ord_exact_model counter_exact = {

@@ -6,7 +6,8 @@
  * being the initial value.  (Knossos takes nil for "anything".)  Reads of an
  * unfinished call say nothing, its writes may have happened.
  *
- * State of the exact search: name -> value, both atoms of the history.
+ * State of the exact search: name -> value, both atoms of the history.  If it
+ * may be any at first: name -> value + 1, or nothing until somebody says.
  */
 #include <string.h>
 
@@ -142,7 +143,7 @@ static bool multi_looks(const struct ord_exact *exact, uint32_t call)
     const struct multi *multi = exact->own;
 
     for (uint32_t i = multi->first[call]; i < multi->first[call + 1]; i++) {
-        if (multi->micros[i].is_write)
+        if (multi->micros[i].is_write || exact->lin->is_open)
             return false;
     }
     return true;
@@ -159,12 +160,12 @@ static bool multi_step(struct ord_exact *exact, const struct ord_state *from,
     for (uint32_t i = multi->first[call];
          i < multi->first[call + 1] && to->root != ORD_MAP_FULL; i++) {
         const struct micro *micro = &multi->micros[i];
+        uint32_t value = micro->value + exact->lin->is_open;
+        uint32_t is = ord_map_get(&exact->map, to->root, micro->name);
 
-        if (micro->is_write)
-            to->root =
-                ord_map_set(&exact->map, to->root, micro->name, micro->value);
-        else if (ord_map_get(&exact->map, to->root, micro->name) !=
-                 micro->value)
+        if (micro->is_write || (exact->lin->is_open && is == 0))
+            to->root = ord_map_set(&exact->map, to->root, micro->name, value);
+        else if (is != value)
             return false;
     }
     return true;

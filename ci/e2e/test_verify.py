@@ -19,6 +19,16 @@ OTHERS = os.environ.get("ORD_CORPUS",
 MEMBERS = ("checker", "model", "options", "verdict", "why", "key",
            "violations", "ops", "stats", "objects")
 
+# How to make them, and how many operations their core has at most.
+LONG = (
+    ("--workload multi-register --ops 800 --bad stale-read --bad-at 0.9", 40),
+    ("--workload multi-register --ops 5000 --bad stale-read --bad-at 0.9", 40),
+    ("--workload cas-register --ops 20000 --values 5 --bad stale-read "
+     "--info 0.001", 20),
+    ("--workload set --ops 20000 --values 5 --bad lost", 10),
+    ("--workload counter --ops 10000 --bad stale-read", 20),
+)
+
 
 def fnv(data, digest=0xcbf29ce484222325):
     for byte in data:
@@ -202,6 +212,24 @@ class Verify(Case):
                 with self.subTest(file=row["file"], checker=row["checker"]):
                     proved += self.try_row(row, rng)
         self.assertGreater(proved, 0)
+
+    def test_small_cores(self):
+        """Of long histories with one error, few operations are enough."""
+        for options, most in LONG:
+            with self.subTest(options=options):
+                history = self.path("long")
+                path = self.path("core.json")
+                ordeal("generate", *options.split(), "-o", history)
+                done = ordeal("check", history, "--checker", "linearizable",
+                              "--proof", path)
+                self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+                self.assertNotIn("explains all of", done.stdout)
+                with open(path, encoding="utf-8") as file:
+                    check = json.load(file)["checks"][0]
+                self.assertLessEqual(len(check["objects"][0]["core"]), most)
+                done = ordeal("verify", history, path)
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+                os.remove(history)
 
     def test_own_corpus(self):
         self.try_folder(OWN, 4)

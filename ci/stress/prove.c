@@ -138,7 +138,7 @@ static bool decide(struct prove *p, const struct ord_model *model)
             lin.outcome == ORD_UNKNOWN)
             return false;
         if (lin.outcome == ORD_INVALID &&
-            ord_minimise(model, &lin, &proof->is_minimal, &err) != ORD_OK)
+            ord_minimise(model, &lin, true, &proof->is_minimal, &err) != ORD_OK)
             return false;
         if (lin.outcome == ORD_INVALID && p->verdict.outcome == ORD_VALID) {
             p->verdict.outcome = ORD_INVALID;

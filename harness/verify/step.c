@@ -1,11 +1,10 @@
 /* step.c -- see step.h. */
 #include "harness/verify/step.h"
 
-#include <string.h>
-
 enum { NIL = ORD_ATOM_NIL };
 #define NONE ORD_ATOM_NONE
 #define OTHER (UINT32_MAX - 1) /* a register's value that nobody asks for */
+#define ANY (UINT32_MAX - 2)   /* a part's value at first, until one says so */
 #define BIT(f) (UINT64_C(1) << (f))
 
 /* ---- small tools -------------------------------------------------------- */
@@ -19,6 +18,17 @@ static bool start_with(struct state *state, uint32_t count)
     for (uint32_t i = 0; i < count; i++)
         state->at[i] = 0;
     state->count = count;
+    return true;
+}
+
+/* One that may be anything in any part. */
+static bool start_open(const struct world *world, struct state *state,
+                       uint32_t count)
+{
+    if (!start_with(state, count))
+        return false;
+    for (uint32_t i = 0; i < count && world->is_open; i++)
+        state->at[i] = ANY;
     return true;
 }
 
@@ -50,7 +60,7 @@ static bool want(const struct world *world, struct state *state, uint32_t place,
 {
     if (state->at[place] == value)
         return true;
-    if (!is_free(world, part, value))
+    if (state->at[place] != ANY && !is_free(world, part, value))
         return false;
     state->at[place] = value;
     return true;
@@ -60,8 +70,7 @@ static bool want(const struct world *world, struct state *state, uint32_t place,
 
 static bool register_init(const struct world *world, struct state *state)
 {
-    (void)world;
-    return start_with(state, 1);
+    return start_open(world, state, 1);
 }
 
 /* A failed cas: the value was another, or an unlisted call just put one; of
@@ -140,7 +149,7 @@ static bool micro_at(const struct world *world, const struct act *act,
 
 static bool multi_init(const struct world *world, struct state *state)
 {
-    return start_with(state, world->part_count + 1);
+    return start_open(world, state, world->part_count + 1);
 }
 
 static bool multi_step(const struct world *world, struct state *state,
@@ -195,10 +204,19 @@ static bool lock_step(const struct world *world, struct state *state,
 
 /* ---- sets --------------------------------------------------------------- */
 
+static bool set_init(const struct world *world, struct state *state)
+{
+    if (!multi_init(world, state))
+        return false;
+    state->at[0] = 0;
+    return true;
+}
+
+/* at[0]: how many are in for certain. */
 static bool put_member(struct state *state, uint32_t place, uint32_t is_in)
 {
-    if (state->at[place] != is_in)
-        state->at[0] += is_in != 0 ? 1U : UINT32_MAX; /* how many are in */
+    state->at[0] += is_in;
+    state->at[0] -= state->at[place] == 1;
     state->at[place] = is_in;
     return true;
 }
@@ -210,7 +228,8 @@ static bool want_member(const struct world *world, struct state *state,
 
     if (state->at[place] == is_in)
         return true;
-    return is_free(world, atom, is_in) && put_member(state, place, is_in);
+    return (state->at[place] == ANY || is_free(world, atom, is_in)) &&
+           put_member(state, place, is_in);
 }
 
 /* 1: yes, 0: no, NONE: it says something else. */
@@ -228,6 +247,15 @@ static bool says_yes(const struct ord_calls *calls, uint32_t atom)
 
     return (value.kind == ORD_BOOL || value.kind == ORD_INT) &&
            value.as.number != 0;
+}
+
+/* What may have been in and was not read was not in. */
+static void leave_others(struct state *state)
+{
+    for (uint32_t place = 1; place < state->count; place++) {
+        if (state->at[place] == ANY)
+            state->at[place] = 0;
+    }
 }
 
 static bool read_members(const struct world *world, struct state *state,
@@ -249,6 +277,7 @@ static bool read_members(const struct world *world, struct state *state,
     }
     for (uint32_t i = 0; i < count; i++)
         state->at[ord_place_of(world, items[i])] = 1;
+    leave_others(state);
     if (state->at[0] == different)
         return true;
     if (world->frees.slot_count == 0)
@@ -370,78 +399,21 @@ static bool bag_step(const struct world *world, struct state *state,
     return true;
 }
 
-/* ---- counters ----------------------------------------------------------- */
-
-__extension__ typedef __int128 wide;
-
-enum { DIGITS_MAX = 27 }; /* 2^32 of these are still no sum too wide */
-
-/* A number; where it is too large for a reader, its digits as a text. */
-static bool number_of(const struct ord_calls *calls, uint32_t atom, wide *out)
-{
-    const struct ord_value value = ord_atom_value(calls, atom);
-    const char *text = value.as.text;
-    bool is_negative;
-    uint32_t i;
-
-    *out = 0;
-    if (value.kind == ORD_INT)
-        *out = value.as.number;
-    if (value.kind != ORD_TEXT || value.count == 0)
-        return value.kind == ORD_INT;
-    is_negative = text[0] == '-';
-    if (value.count - is_negative > DIGITS_MAX)
-        return false;
-    for (i = is_negative; i < value.count; i++) {
-        if (text[i] < '0' || text[i] > '9')
-            return false;
-        *out = *out * 10 + (text[i] - '0');
-    }
-    if (is_negative)
-        *out = -*out;
-    return *out < INT64_MIN || *out > INT64_MAX;
-}
-
-static bool counter_init(const struct world *world, struct state *state)
-{
-    (void)world;
-    return start_with(state, sizeof(wide) / sizeof *state->at);
-}
-
-static bool counter_step(const struct world *world, struct state *state,
-                         const struct act *act, uint32_t choice,
-                         uint32_t *choices)
-{
-    wide number = 0;
-    wide sum;
-
-    (void)choice;
-    *choices = 1;
-    memcpy(&sum, state->at, sizeof sum);
-    if (act->f == ORD_F_READ) /* nil is 0 */
-        return (act->out == NIL ||
-                number_of(world->calls, act->out, &number)) &&
-               number == sum;
-    if (!number_of(world->calls, act->in, &number))
-        return false;
-    sum += number;
-    memcpy(state->at, &sum, sizeof sum);
-    return true;
-}
-
 /* ---- all of them -------------------------------------------------------- */
 
 static const struct model models[] = {
     {.name = "cas-register",
      .fs = BIT(ORD_F_READ) | BIT(ORD_F_WRITE) | BIT(ORD_F_CAS),
      .rule = RULE_FREE,
+     .has_windows = true,
      .init = register_init,
      .step = register_step},
     {.name = "counter",
      .fs = BIT(ORD_F_ADD) | BIT(ORD_F_READ),
      .rule = RULE_LISTED,
-     .init = counter_init,
-     .step = counter_step},
+     .has_windows = true,
+     .init = ord_init_counter,
+     .step = ord_step_counter},
     {.name = "fifo-queue",
      .fs = BIT(ORD_F_ENQUEUE) | BIT(ORD_F_DEQUEUE),
      .rule = RULE_ELEMENTS,
@@ -459,6 +431,7 @@ static const struct model models[] = {
      .rule = RULE_LISTED,
      .has_parts = true,
      .has_names = true,
+     .has_windows = true,
      .init = multi_init,
      .step = multi_step},
     {.name = "mutex",
@@ -475,6 +448,7 @@ static const struct model models[] = {
     {.name = "register",
      .fs = BIT(ORD_F_READ) | BIT(ORD_F_WRITE),
      .rule = RULE_FREE,
+     .has_windows = true,
      .init = register_init,
      .step = register_step},
     {.name = "set",
@@ -483,7 +457,8 @@ static const struct model models[] = {
      .rule = RULE_FREE,
      .has_parts = true,
      .has_members = true,
-     .init = multi_init,
+     .has_windows = true,
+     .init = set_init,
      .step = set_step},
     {.name = "stack",
      .fs = BIT(ORD_F_PUSH) | BIT(ORD_F_POP),

@@ -67,6 +67,7 @@ struct model {
     bool has_members;   /* ... which is in or out */
     bool has_leftovers; /* unknown takes may take any element */
     bool has_pieces;    /* values are put together from texts */
+    bool has_windows;   /* it knows what to do in any state at first */
     bool (*init)(const struct world *world, struct state *state);
     /* The choice-th way for it to happen; *choices: how many ways there are. */
     bool (*step)(const struct world *world, struct state *state,
@@ -77,6 +78,7 @@ struct world {
     const struct ord_calls *calls;
     const struct model *model;
     bool is_strict;     /* a failed cas says that the value was another */
+    bool is_open;       /* of a core: it may be in any state at first */
     struct pairs parts; /* of a core: atom -> dense number from 1; an order
                            uses the atoms themselves */
     struct pairs frees; /* of a core: (part, value) wanted -> 1: it is free */
@@ -100,6 +102,11 @@ static inline bool ord_model_knows(const struct model *model, uint8_t f)
     return (model->fs >> f & 1) != 0;
 }
 
+/* Counters. */
+bool ord_init_counter(const struct world *world, struct state *state);
+bool ord_step_counter(const struct world *world, struct state *state,
+                      const struct act *act, uint32_t choice,
+                      uint32_t *choices);
 /* The step of keys with append. */
 bool ord_step_kv(const struct world *world, struct state *state,
                  const struct act *act, uint32_t choice, uint32_t *choices);
