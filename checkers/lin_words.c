@@ -352,6 +352,80 @@ static void tell_core(const struct ord_lin_words *w, uint32_t call)
               ended(w, call).at, others, w->model->law);
 }
 
+/* ---- counters ----------------------------------------------------------- */
+
+struct sums { /* of the adds that bear on a read */
+    int64_t least;
+    int64_t most;
+    uint32_t last; /* the last add that had ended when it began; or NONE */
+};
+
+static struct sums sums_of(const struct ord_lin *lin, uint32_t read)
+{
+    struct sums sums = {.last = NONE};
+
+    for (uint32_t i = 0; i < lin->count && lin->begin[i] <= lin->end[read];
+         i++) {
+        const struct ord_value v = ord_lin_value(lin, lin->in[i]);
+        bool is_done = lin->end[i] < lin->begin[read];
+
+        if (!counts(lin, i, ORD_F_ADD) || v.kind != ORD_INT)
+            continue;
+        if (is_done || v.as.number < 0)
+            sums.least += v.as.number;
+        if (is_done || v.as.number > 0)
+            sums.most += v.as.number;
+        if (is_done && (sums.last == NONE || lin->end[i] > lin->end[sums.last]))
+            sums.last = i;
+    }
+    return sums;
+}
+
+/* A read that no sum can be, by the bounds alone.  False: there is none in the
+ * core, or it needs more than that.  (The engine knows that no sum wraps.) */
+static bool tell_sum(const struct ord_lin_words *w)
+{
+    const struct ord_lin *lin = w->lin;
+    const struct ord_text key = ord_text_key(&w->key);
+
+    for (uint32_t i = lin->core_count; i-- > 0;) {
+        uint32_t read = lin->core[i].call;
+        const struct ord_value v = ord_lin_value(lin, lin->out[read]);
+        int64_t value = v.kind == ORD_INT ? v.as.number : 0;
+        struct ord_named named = {.key = w->key, .count = 1};
+        struct sums sums;
+
+        if (lin->f[read] != ORD_F_READ || lin->core[i].keep == 0 ||
+            (v.kind != ORD_INT && v.kind != ORD_NIL))
+            continue;
+        sums = sums_of(lin, read);
+        if (value >= sums.least && value <= sums.most)
+            return false; /* more are not looked at: each costs a pass */
+        named.ops[0] = op_of(w, read);
+        if (sums.last != NONE)
+            named.ops[named.count++] = op_of(w, sums.last);
+        if (value > sums.most)
+            ord_found(w->in, w->out, &named,
+                      "%s: %s ended at %s, but all that may have been added by "
+                      "then sums to at most %lld",
+                      key.at, ord_lin_text(w, read).at, ended(w, read).at,
+                      (long long)sums.most);
+        else
+            ord_found(w->in, w->out, &named,
+                      "%s: %s began at %s, but what had been added by then "
+                      "sums to at least %lld%s%s",
+                      key.at, ord_lin_text(w, read).at, began(w, read).at,
+                      (long long)sums.least,
+                      sums.last == NONE ? "" : "; the last was ",
+                      sums.last == NONE ? "" : ord_lin_text(w, sums.last).at);
+        ord_evidence(w->out, op_of(w, read));
+        if (sums.last != NONE)
+            ord_evidence(w->out, op_of(w, sums.last));
+        return true;
+    }
+    return false;
+}
+
 static void tell(const struct ord_lin_words *w)
 {
     const struct ord_lin *lin = w->lin;
@@ -370,6 +444,9 @@ static void tell(const struct ord_lin_words *w)
                   "%s",
                   key.at, ord_lin_text(w, lin->why_calls[0]).at,
                   ended(w, lin->why_calls[0]).at);
+    else if (w->model != NULL && strcmp(w->model->name, "counter") == 0 &&
+             tell_sum(w))
+        return;
     else if (w->model != NULL && w->model->law != NULL &&
              lin->core_count <= CORE_SHOWN_MAX && accused(lin) != NONE)
         tell_core(w, accused(lin));

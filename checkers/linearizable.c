@@ -181,8 +181,9 @@ static int settle_invalid(struct work *work, struct ord_lin *lin,
     /* For the words alone only what costs little. */
     if (is_told &&
         (work->in->wants_proof ||
-         (lin->core != NULL && (lin->core_count <= CORE_SMALL_MAX ||
-                                lin->count <= CALLS_QUICK_MAX))) &&
+         (lin->core != NULL && lin->core_count <= CORE_SMALL_MAX) ||
+         ((lin->core != NULL || lin->reason == ORD_LIN_DEAD) &&
+          lin->count <= CALLS_QUICK_MAX)) &&
         ord_minimise(model, lin, work->in->wants_proof, &is_minimal, err) !=
             ORD_OK)
         return err->rc;

@@ -8,8 +8,8 @@
 
 enum {
     /* Of all questions about one core, about 0.1 us each. */
-    STEPS_PROOF_MAX = 30000000,
-    STEPS_WORDS_MAX = 3000000,
+    STEPS_PROOF_MAX = 16000000,
+    STEPS_WORDS_MAX = 2000000,
     STEPS_SHARE = 4, /* ... and of what is left, one in so many */
     WINDOW_MIN = 8,  /* calls */
     WINDOW_GROWTH = 4,
@@ -188,84 +188,96 @@ static bool copy_core(struct minimise *m)
     return complete(m);
 }
 
-/* What of the core bears on the window that opens there. */
-static void take_window(struct minimise *m, uint32_t first)
-{
-    const struct ord_lin *lin = m->lin;
-
-    m->part_count = 0;
-    for (uint32_t i = 0; i < lin->core_count; i++) {
-        uint32_t call = lin->core[i].call;
-        uint8_t keep = lin->core[i].keep & keep_of(m, call);
-
-        if (!ord_ask_counts(&m->ask, call) || lin->end[call] < first)
-            continue;
-        if (lin->begin[call] < first || (keep & ORD_KEEP_END) == 0)
-            keep = ORD_KEEP_BEGIN;
-        if (keep != ORD_KEEP_BEGIN || !ord_ask_is_look(&m->ask, call))
-            m->parts[m->part_count++] = (struct ord_lin_part){call, keep};
-    }
-}
-
-/* The last place that all questions of a window come to. */
-static uint32_t window_end(const struct minimise *m)
+/* Where the engine found that no order goes on; 0: it does not say. */
+static uint32_t died_at(const struct minimise *m)
 {
     const struct ord_lin *lin = m->lin;
     uint32_t last = 0;
 
+    if (lin->core == NULL)
+        return lin->reason == ORD_LIN_DEAD && lin->why_count > 0 &&
+                       lin->end[lin->why_calls[0]] < lin->event_count
+                   ? lin->end[lin->why_calls[0]]
+                   : 0;
+    if (lin->core_count <= CORE_SMALL_MAX)
+        return 0;
     for (uint32_t i = 0; i < lin->core_count; i++) {
         const struct ord_lin_part *part = &lin->core[i];
 
-        if ((part->keep & ORD_KEEP_END) != 0 && lin->end[part->call] > last)
+        if ((part->keep & ORD_KEEP_END) != 0 && lin->end[part->call] > last &&
+            lin->end[part->call] < lin->event_count)
             last = lin->end[part->call];
     }
-    for (uint32_t i = lin->count; i-- > 0 && lin->begin[i] > last;) {
-        if (ord_ask_counts(&m->ask, i) && !ord_ask_is_look(&m->ask, i))
-            return last;
-    }
-    return ORD_CALL_NEVER;
+    return last;
 }
 
-static bool is_window(struct minimise *m, uint32_t size)
+/* All that bears on the window from there. */
+static void take_window(struct minimise *m, uint32_t first, uint32_t last)
 {
     const struct ord_lin *lin = m->lin;
 
-    take_window(m, lin->begin[lin->core[lin->core_count - size].call]);
-    return is_violating(m);
+    m->part_count = 0;
+    for (uint32_t i = 0; i < lin->count && lin->begin[i] <= last; i++) {
+        uint8_t keep = keep_of(m, i);
+
+        if (lin->end[i] < first || !ord_ask_counts(&m->ask, i))
+            continue;
+        if (lin->begin[i] < first || lin->end[i] > last)
+            keep = ORD_KEEP_BEGIN;
+        if (keep != ORD_KEEP_BEGIN || !ord_ask_is_look(&m->ask, i))
+            m->parts[m->part_count++] = (struct ord_lin_part){i, keep};
+    }
+}
+
+/* Something begins after that place that would have to be listed. */
+static bool has_later(const struct minimise *m, uint32_t last)
+{
+    const struct ord_lin *lin = m->lin;
+
+    for (uint32_t i = lin->count; i-- > 0 && lin->begin[i] > last;) {
+        if (ord_ask_counts(&m->ask, i) && !ord_ask_is_look(&m->ask, i))
+            return true;
+    }
+    return false;
 }
 
 /* A few calls near the violation, whatever was before them; else more. */
 static bool find_window(struct minimise *m)
 {
     const struct ord_lin *lin = m->lin;
+    uint32_t last = m->ask.has_windows ? died_at(m) : 0;
+    uint32_t count = lin->count;
     uint32_t low = 0;
     uint32_t high = WINDOW_MIN;
 
-    if (!m->ask.has_windows || lin->core == NULL ||
-        lin->core_count > lin->count || lin->core_count <= CORE_SMALL_MAX)
+    if (last == 0)
         return false;
+    while (count > 0 && lin->begin[count - 1] > last)
+        count--;
     m->ask.is_windowed = m->ask.rule == ORD_ASK_LISTED;
-    if (m->ask.is_windowed)
-        m->ask.listed_to = window_end(m);
-    while (!is_window(m, high)) {
-        low = high;
-        high *= WINDOW_GROWTH;
-        if (high >= lin->core_count / 2 ||
-            m->ask.steps_left < m->steps_max / 2) {
+    if (m->ask.is_windowed && has_later(m, last))
+        m->ask.listed_to = last;
+    for (;; low = high, high *= WINDOW_GROWTH) {
+        if (high >= count / 2 || m->ask.steps_left < m->steps_max / 2) {
             m->ask.is_windowed = false;
             m->ask.listed_to = ORD_CALL_NEVER;
             return false;
         }
+        take_window(m, lin->begin[count - high], last);
+        if (is_violating(m))
+            break;
     }
     while (high - low > 1) {
         uint32_t middle = low + (high - low) / 2;
 
-        if (is_window(m, middle))
+        take_window(m, lin->begin[count - middle], last);
+        if (is_violating(m))
             high = middle;
         else
             low = middle;
     }
-    return is_window(m, high);
+    take_window(m, lin->begin[count - high], last);
+    return is_violating(m);
 }
 
 /* ---- units -------------------------------------------------------------- */

@@ -8,13 +8,13 @@
 
 enum {
     STEPS_PER_QUESTION = 2000000,
-    STEPS_PER_WINDOW = 30000, /* so that verify can try it, too */
-    STEPS_SHARE = 4,          /* a question gets one in so many of those left */
+    STEPS_PER_WINDOW = 100000, /* so that verify can try it, too */
+    STEPS_SHARE = 4, /* a question gets one in so many of those left */
     /* About 0.1 us each: to ask at all, for a row, for a step of states that
      * are maps. */
     COST_QUESTION = 100,
     COST_ROW = 10,
-    COST_MAP_STEP = 4,
+    COST_MAP_STEP = 6,
 };
 
 static int compare_rows(const void *a, const void *b)

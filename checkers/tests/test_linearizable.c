@@ -11,6 +11,24 @@
 #include "support_brute.h"
 #include "support_check.h"
 
+/* A read that no sum can be is told with the sum. */
+Test(linearizable, sums)
+{
+    static const struct check_row rows[] = {
+        {"1 inv add 5; 1 ok add 5; 1 inv add 2; 1 ok add 2; 2 inv read;"
+         "2 ok read 5",
+         ORD_INVALID,
+         "process 2's read of 5 began at 0.004 s, but what had been added by "
+         "then sums to at least 7; the last was process 1's add of 2"},
+        {"1 inv add 5; 1 ok add 5; 3 inv add 2; 2 inv read; 2 ok read 8",
+         ORD_INVALID, "sums to at most 7"},
+        {"1 inv add 5; 1 ok add 5; 3 inv add 2; 2 inv read; 2 ok read 6",
+         ORD_INVALID, "no order explains process 2's read of 6"},
+    };
+
+    check_rows(&ord_checker_linearizable, rows, sizeof rows / sizeof *rows);
+}
+
 Test(linearizable, locks)
 {
     static const struct check_row rows[] = {

@@ -25,6 +25,8 @@ LONG = (
     ("--workload multi-register --ops 5000 --bad stale-read --bad-at 0.9", 40),
     ("--workload cas-register --ops 20000 --values 5 --bad stale-read "
      "--info 0.001", 20),
+    ("--workload cas-register --ops 20000 --values 5 --bad stale-read "
+     "--clients 20", 20),
     ("--workload set --ops 20000 --values 5 --bad lost", 10),
     ("--workload counter --ops 10000 --bad stale-read", 20),
 )
