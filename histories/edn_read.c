@@ -2,7 +2,8 @@
  *
  * One map an operation, one after the other or in one vector or list; keys in
  * any order, but none of ours twice, unknown ones skipped.  The order of the
- * file is the truth.
+ * file is the truth.  Where no operation has a :process, as in tests of
+ * checkers, all are of one process.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -18,8 +19,9 @@ struct edn_reader {
     struct ord_fast fast;
     bool is_general; /* no fast reading: for tests */
     bool is_keyed;
-    struct ord_op op; /* the one being read */
-    unsigned has;     /* bits: enum ord_fast_field */
+    bool is_anonymous; /* no operation names its process: all are of one */
+    struct ord_op op;  /* the one being read */
+    unsigned has;      /* bits: enum ord_fast_field */
 };
 
 /* The text of a keyword, string or symbol; everything else as it prints. */
@@ -261,6 +263,12 @@ static int take_op_slowly(struct edn_reader *r, struct ord_err *err)
             return err->rc; /* a key that is no keyword, and its value */
         }
     }
+    if ((r->has & 1U << ORD_FIELD_PROCESS) == 0 &&
+        (r->is_anonymous || r->builder->history->count == 0)) {
+        r->is_anonymous = true;
+        r->has |= 1U << ORD_FIELD_PROCESS;
+        r->op.process = 0;
+    }
     if (lacks(r) != NULL)
         return ord_edn_fail(&r->in, lacks(r), err);
     ord_source_skip(r->in.source);
@@ -279,6 +287,13 @@ static int take_op(struct edn_reader *r, struct ord_err *err)
         if (take_op_slowly(r, err) != ORD_OK)
             return err->rc;
         op = &r->op;
+    }
+    /* The nemesis names itself also where clients do not. */
+    if (r->is_anonymous && op->process > 0) {
+        (void)ord_fail(err, ORD_EFORMAT,
+                       "expected no :process, for the operations before had "
+                       "none");
+        return ord_wrap(err, "line %" PRIu64 ", column %" PRIu64, line, column);
     }
     if ((r->is_keyed && ord_split_key(op, err) != ORD_OK) ||
         ord_history_add(r->builder, op, err) != ORD_OK)

@@ -99,7 +99,11 @@ ParameterizedTestParameters(readers, edn)
         {"{:process 0 :type :invoke :f :read}{:type :ok :f :read}",
          "line 1, column 55: expected :process (0, 1, ... or a name) before",
          true},
-        {"{:type :invoke :f :read}", "expected :process (0, 1,", true},
+        {"{:type :invoke :f :read}{:process 1 :type :invoke :f :read}",
+         "line 1, column 25: expected no :process", true},
+        {"{:type :invoke :f :read}{:type :ok :f :read :value 1}",
+         READ0 "null}\"type\":\"ok\",\"process\":0,\"f\":\"read\",\"value\":1}",
+         false},
         {"{:process 0 :type :invoke :f :read\n :f :write}",
          "line 2, column 2: expected another key, found :f once more", true},
         {"{:process 0 :type :invoke :f :read :value 1}\n"
