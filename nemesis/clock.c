@@ -66,8 +66,8 @@ static int parse_by(const char *text, struct skew *out, struct ord_err *err)
     text += out->is_by_either ? 2 : is_negative || text[0] == '+';
     if (ord_duration_parse(ord_bytes_of(text), &ns, err) != ORD_OK)
         return ord_wrap(err, "by");
-    if (ns == 0)
-        return ord_fail(err, ORD_EUSAGE, "by: expected more than nothing");
+    if (ns < ORD_MS)
+        return ord_fail(err, ORD_EUSAGE, "by: expected 1ms or more");
     out->by_ns = is_negative ? -ns : ns;
     return ORD_OK;
 }
@@ -119,6 +119,30 @@ static int read_skew(const struct ord_nemesis_ops *ops,
     return rc;
 }
 
+/* A parameter that this kind does not listen to was meant for another. */
+static int check_listeners(const struct ord_nemesis_entry *entry, uint32_t kind,
+                           struct ord_err *err)
+{
+    static const struct {
+        const char *name;
+        uint32_t kinds;
+    } listeners[] = {
+        {"by", 1 << JUMP | 1 << STROBE | 1 << STEP},
+        {"rate", 1 << DRIFT},
+        {"period", 1 << STROBE},
+    };
+
+    for (uint32_t i = 0; i < entry->param_count; i++) {
+        for (size_t k = 0; k < sizeof listeners / sizeof *listeners; k++) {
+            if (strcmp(entry->params[i].name, listeners[k].name) == 0 &&
+                (listeners[k].kinds >> kind & 1) == 0)
+                return ord_fail(err, ORD_EUSAGE, "%s: kind %s has none",
+                                listeners[k].name, kinds[kind]);
+        }
+    }
+    return ORD_OK;
+}
+
 static int clock_check(const struct ord_nemesis_entry *entry,
                        uint32_t node_count, struct ord_err *err)
 {
@@ -126,6 +150,8 @@ static int clock_check(const struct ord_nemesis_entry *entry,
     int rc = read_skew(ord_nemesis_find(entry->fault), entry->params,
                        entry->param_count, &skew, err);
 
+    if (rc == ORD_OK)
+        rc = check_listeners(entry, skew.kind, err);
     return rc == ORD_OK ? ord_who_check(entry, node_count, err) : rc;
 }
 

@@ -167,6 +167,10 @@ static int read_all(const struct ord_nemesis_ops *ops,
         parse_size("size", TEXT("size"), &out->size, err) != ORD_OK)
         return err->rc;
 #undef TEXT
+    if (out->ppm == 0)
+        return ord_fail(err, ORD_EUSAGE, "probability: expected more than 0%%");
+    if (out->delay_us == 0)
+        return ord_fail(err, ORD_EUSAGE, "delay: expected more than nothing");
     if (flips < 1 || flips > 10000)
         return ord_fail(err, ORD_EUSAGE, "count: expected 1 to 10000");
     if (out->size < 1)

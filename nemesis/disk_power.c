@@ -45,7 +45,8 @@ static int power_inject(struct ord_nemesis_env *env,
         if (under == NULL)
             return ord_fail(err, ORD_EUSAGE,
                             "power-cut: the nodes have no disk of ours");
-        if (ord_disk_power_cut(under, &one, &cut->loss[node], err) != ORD_OK)
+        if (ord_disk_power_cut(under, &one, &cut->loss[node], err) != ORD_OK ||
+            ord_node_forget_shm(env->cluster, node, err) != ORD_OK)
             return ord_wrap(err, "n%u", node);
         cut->nodes |= ord_one_node(node);
     }

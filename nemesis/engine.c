@@ -412,6 +412,19 @@ static void leave_out(struct ord_nemesis_engine *engine, struct instance *it,
     tell(engine, &event);
 }
 
+/* What the one that has just begun put an end to. */
+static void end_what_is_over(struct ord_nemesis_engine *engine, int64_t now_ns)
+{
+    for (uint32_t i = 0; i < engine->count; i++) {
+        struct instance *it = &engine->instances[i];
+
+        if (it->phase == IN_FORCE && it->fault.ops->is_over != NULL &&
+            it->end_due_ns > now_ns &&
+            it->fault.ops->is_over(engine->config.env, &it->state))
+            it->end_due_ns = now_ns;
+    }
+}
+
 static void begin(struct ord_nemesis_engine *engine, struct instance *it,
                   int64_t now_ns)
 {
@@ -456,6 +469,7 @@ static void begin(struct ord_nemesis_engine *engine, struct instance *it,
                                      it->fault.id, &one),
                  &one);
     tell(engine, &event);
+    end_what_is_over(engine, now_ns);
 }
 
 static int end(struct ord_nemesis_engine *engine, struct instance *it,

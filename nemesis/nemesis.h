@@ -194,6 +194,9 @@ struct ord_nemesis_ops {
     int (*took_hold)(struct ord_nemesis_env *env, struct ord_fault_state *state,
                      bool *held, struct ord_buf *evidence, struct ord_err *err);
 
+    /* Another fault has undone it: it ends at once.  May be left out. */
+    bool (*is_over)(const struct ord_nemesis_env *env,
+                    const struct ord_fault_state *state);
     /* ---- beside other faults (overlap.h); all may be left out ---- */
     enum ord_grip (*grip)(const struct ord_fault *fault); /* NULL: RUNS */
     bool wants_running; /* does nothing to a node that is down or frozen */

@@ -2,7 +2,8 @@
  *
  * Inject: SIGSTOP to the whole node; returns when every thread has stopped.
  * Heal: SIGCONT where no other fault keeps it frozen.  Took hold: all threads
- * were stopped still, just before healing, as the kernel tells.
+ * were stopped still, just before healing, as the kernel tells.  A node that
+ * another fault kills is frozen no longer; with the last one the pause is over.
  * Models: a GC pause, VM migration; sockets stay open, peers hear nothing.
  */
 #include "nemesis/env.h"
@@ -56,10 +57,28 @@ static int pause_took_hold(struct ord_nemesis_env *env,
     left = paused->ran & ord_env_claimed_by(env, state->fault->id);
     *held = paused->was_stopped &&
             (left == 0 || ord_env_actions(env)->all_stopped(env, left));
-    ord_print_nodes(paused->ran, evidence);
-    ord_buf_text(evidence, *held ? ": every thread stopped from begin to end"
-                                 : ": some thread was not stopped");
+    if (left != 0 || !*held) {
+        ord_print_nodes(left != 0 ? left : paused->ran, evidence);
+        ord_buf_text(evidence, *held
+                                   ? ": every thread stopped from begin to end"
+                                   : ": some thread was not stopped");
+    }
+    if (*held && left != paused->ran) {
+        ord_buf_text(evidence, left != 0 ? "; " : "");
+        ord_print_nodes(paused->ran & ~left, evidence);
+        ord_buf_text(evidence, ": every thread stopped until another fault "
+                               "killed it");
+    }
     return ORD_OK;
+}
+
+static bool pause_is_over(const struct ord_nemesis_env *env,
+                          const struct ord_fault_state *state)
+{
+    const struct paused *paused = state->before;
+
+    return paused != NULL && paused->ran != 0 &&
+           (paused->ran & ord_env_claimed_by(env, state->fault->id)) == 0;
 }
 
 static enum ord_grip pause_grip(const struct ord_fault *fault)
@@ -84,6 +103,7 @@ const struct ord_nemesis_ops ord_nemesis_pause = {
     .inject = pause_inject,
     .heal = pause_heal,
     .took_hold = pause_took_hold,
+    .is_over = pause_is_over,
     .grip = pause_grip,
     .wants_running = true,
 };

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "harness/base/clock.h"
@@ -200,6 +201,17 @@ static void tell_log(struct ord_nemesis_env *env, uint32_t node, off_t from,
     }
 }
 
+/* Nobody can come so far: it changes nothing. */
+static bool is_beyond_reach(uint32_t limit, uint64_t soft)
+{
+    struct rlimit own;
+
+    if (limit == ORD_LIMIT_DESCRIPTORS)
+        return getrlimit(RLIMIT_NOFILE, &own) == 0 && soft >= own.rlim_cur;
+    return soft / (uint64_t)sysconf(_SC_PAGESIZE) >=
+           (uint64_t)sysconf(_SC_PHYS_PAGES);
+}
+
 /* Sets whether the limits of this process's fault are on all of the node. */
 static bool tell_limits(const struct ord_survey *survey,
                         const struct ord_process *process, struct ord_buf *out)
@@ -215,7 +227,9 @@ static bool tell_limits(const struct ord_survey *survey,
     for (uint32_t i = 0; i < ORD_LIMITS; i++) {
         if (process->soft[i] == ORD_NO_LIMIT)
             continue;
-        is_on = is_on && survey->limited[i] > 0;
+        is_on =
+            is_on && survey->limited[i] > 0 &&
+            (survey->reached[i] > 0 || !is_beyond_reach(i, process->soft[i]));
         ord_buf_printf(out, "%s%s at most %" PRIu64 " in %u of %u processes",
                        comma, names[i], process->soft[i], survey->limited[i],
                        survey->process_count);

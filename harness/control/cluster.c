@@ -208,6 +208,15 @@ struct ord_disk *ord_node_disk(struct ord_cluster *cluster, uint32_t node)
     return cluster->has_disks ? &cluster->disks[node] : NULL;
 }
 
+int ord_node_forget_shm(const struct ord_cluster *cluster, uint32_t node,
+                        struct ord_err *err)
+{
+    char dir[ORD_PATH_MAX];
+
+    (void)snprintf(dir, sizeof dir, "/dev/shm/%s", cluster->names[node]);
+    return access(dir, F_OK) == 0 ? ord_remove_all(dir, err) : ORD_OK;
+}
+
 uint32_t ord_cluster_node_count(const struct ord_cluster *cluster)
 {
     return cluster->node_count;

@@ -68,6 +68,9 @@ int ord_node_dir(const struct ord_cluster *cluster, uint32_t node,
                  char out[ORD_PATH_MAX], struct ord_err *err);
 /* The disk under run_dir/n<i>, lent, for the operator; NULL: it has none. */
 struct ord_disk *ord_node_disk(struct ord_cluster *cluster, uint32_t node);
+/* Empties the /dev/shm of a node that is down, as a power cut does. */
+int ord_node_forget_shm(const struct ord_cluster *cluster, uint32_t node,
+                        struct ord_err *err);
 /* What nodes, and the scripts that prepare them, have written so far counts as
  * durable: in life it was long ago.  For the begin of the main phase. */
 int ord_cluster_settle_disks(struct ord_cluster *cluster, struct ord_err *err);

@@ -67,13 +67,30 @@ static int hide_others(const struct ord_init_config *config,
     return ORD_OK;
 }
 
+/* Its part of the sandbox's shared memory: nobody else's, and there still
+ * after it was killed. */
+static int own_shm(const struct ord_init_config *config, struct ord_err *err)
+{
+    char dir[ORD_PATH_MAX];
+
+    if (access("/dev/shm", F_OK) != 0)
+        return ORD_OK;
+    (void)snprintf(dir, sizeof dir, "/dev/shm/%s", config->name);
+    if (mkdir(dir, 0700) != 0 && errno != EEXIST)
+        return ord_fail_errno(err, "make its /dev/shm");
+    if (chmod(dir, 01777) != 0 ||
+        mount(dir, "/dev/shm", NULL, MS_BIND, NULL) != 0)
+        return ord_fail_errno(err, "mount its /dev/shm");
+    return ORD_OK;
+}
+
 static int enter_node(const struct ord_init_config *config, struct ord_err *err)
 {
     if (setns(config->net_fd, CLONE_NEWNET) != 0)
         return ord_fail_errno(err, "enter its network");
     if (!ord_proc_private_mounts())
         return ord_fail_errno(err, "make its mounts private");
-    if (hide_others(config, err) != ORD_OK)
+    if (hide_others(config, err) != ORD_OK || own_shm(config, err) != ORD_OK)
         return err->rc;
     if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
               NULL) != 0)

@@ -151,6 +151,11 @@ static const char *enter_mounts(const char *name)
     if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
               NULL) != 0)
         return "mount /proc";
+    /* Shared memory of nodes ends with the sandbox; no /dev/shm: none asked. */
+    if (mount("shm", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777") !=
+            0 &&
+        errno != ENOENT)
+        return "mount /dev/shm";
     if (sethostname(name, strlen(name)) != 0)
         return "set the host name";
     if (!ord_proc_null_fd(0, O_RDONLY))

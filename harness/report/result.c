@@ -290,6 +290,8 @@ static const char *why_not(const struct ord_cell_result *cell, char *out,
                  fault->not_begun != NULL ? ", not begun" : "", why);
         break;
     }
+    if (out[0] == '\0' && cell->fault_count < cell->faults_planned)
+        snprintf(out, size, "; what they wait for never came");
     return out;
 }
 

@@ -159,6 +159,8 @@ static int read_when(const struct ord_yaml *map, struct ord_arena *arena,
     if (rc == ORD_OK && every != NULL)
         rc =
             read_span(every, arena, &to->every_low_ns, &to->every_high_ns, err);
+    if (rc == ORD_OK && every != NULL && to->every_low_ns == 0)
+        rc = ord_yaml_fail(every, err, "every: expected more than nothing");
     if (rc == ORD_OK && on != NULL)
         rc = read_on(on, to, err);
     if (rc == ORD_OK && after != NULL)

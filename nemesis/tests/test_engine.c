@@ -332,6 +332,24 @@ Test(engine, ends_come_before_begins_of_the_same_time)
     cr_expect_str_eq(said(), "kill n1; start n1; pause n1; resume n1; ");
 }
 
+/* It would else be told that the node was frozen while it served again. */
+Test(engine, a_pause_ends_when_its_node_is_killed)
+{
+    const char *texts[] = {"pause who=n1 at=100 for=900",
+                           "kill who=n1 at=300 for=200"};
+    struct ord_ledger_list list;
+
+    given(texts, 2, 1);
+    pass(2000);
+    cr_expect_str_eq(said(), "pause n1; resume n1; kill n1; start n1; ");
+    cr_assert_eq(ord_ledger_read(ledger_path, &arena, &list, &err), ORD_OK);
+    cr_expect_eq(list.faults[0].healed_ns, 300 * ORD_MS);
+    cr_expect(list.faults[0].is_held);
+    cr_expect_not_null(strstr(list.faults[0].evidence, "until another fault"),
+                       "%s", list.faults[0].evidence);
+    cr_expect_eq(list.faults[1].healed_ns, 500 * ORD_MS);
+}
+
 Test(engine, the_ledger_tells_the_whole_story)
 {
     const char *texts[] = {"kill who=n1 at=100 for=200", "pause who=n2 at=150"};
@@ -355,21 +373,20 @@ Test(engine, the_ledger_tells_the_whole_story)
 /* A new operator that knows nothing but the file puts everything right. */
 Test(engine, heal_works_from_the_ledger_alone)
 {
-    const char *texts[] = {"kill who=n1,n3 at=100", "pause who=n2 at=150",
-                           "kill who=n2 at=200 for=100"};
+    const char *texts[] = {"kill who=n1 at=100", "pause who=n2 at=150",
+                           "kill who=n3 at=200 for=100"};
     struct ord_ledger_list list;
     struct fake fresh;
 
     given(texts, 3, 1);
     pass(1000);
-    cr_assert_eq(fake.running, 2);
+    cr_assert_eq(fake.running, 4);
     cr_assert_eq(ord_ledger_read(ledger_path, &arena, &list, &err), ORD_OK);
     fake_init(&fresh, 3);
-    fresh.running = 0;
+    fresh.running = 4;
     fresh.paused = 2;
     cr_expect_eq(ord_ledger_heal(&list, &fresh.env, &arena, &err), ORD_OK);
-    cr_expect_str_eq(fake_said(&arena, &fresh),
-                     "start n1; start n3; resume n2; ");
+    cr_expect_str_eq(fake_said(&arena, &fresh), "start n1; resume n2; ");
     cr_expect_eq(ord_ledger_heal(&list, &fresh.env, &arena, &err), ORD_OK);
     cr_expect_str_eq(fake_said(&arena, &fresh), "", "idempotent");
     fake_fini(&fresh);

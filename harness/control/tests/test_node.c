@@ -94,6 +94,26 @@ static int names_and_logs(struct trial *t)
     return 0;
 }
 
+/* Each node's own; there after a kill, and gone with the power. */
+static int shared_memory(struct trial *t)
+{
+    CHECK(
+        shell(t, 1, "touch /dev/shm/one; echo one: $(ls /dev/shm); sleep 60") ==
+        ORD_OK);
+    CHECK(log_gets(t, 1, "one: one\n"));
+    CHECK(shell(t, 2, "touch /dev/shm/two; echo two: $(ls /dev/shm)") ==
+          ORD_OK);
+    CHECK(log_gets(t, 2, "two: two\n"));
+    CHECK(ord_nodes_kill(t->cluster, ord_node_mask(1), &t->err) == ORD_OK);
+    CHECK(shell(t, 1, "echo again: $(ls /dev/shm); sleep 60") == ORD_OK);
+    CHECK(log_gets(t, 1, "again: one\n"));
+    CHECK(ord_nodes_kill(t->cluster, ord_node_mask(1), &t->err) == ORD_OK);
+    CHECK(ord_node_forget_shm(t->cluster, 1, &t->err) == ORD_OK);
+    CHECK(shell(t, 1, "echo after: $(ls /dev/shm)") == ORD_OK);
+    CHECK(log_gets(t, 1, "after:\n"));
+    return 0;
+}
+
 static int stop_then_kill(struct trial *t)
 {
     struct ord_exit ended;
@@ -282,6 +302,12 @@ static void run(uint32_t nodes, uint64_t log_size_max,
 Test(node, names_and_logs, .timeout = 30)
 {
     run(2, 0, names_and_logs);
+}
+
+Test(node, shared_memory, .timeout = 30)
+{
+    run(2, 0, shared_memory);
+    cr_expect_neq(access("/dev/shm/n1", F_OK), 0, "nothing is left of it");
 }
 
 Test(node, stop_then_kill, .timeout = 30)
