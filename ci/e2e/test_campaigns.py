@@ -42,10 +42,12 @@ class Campaigns(Case):
 
     def test_databases_of_others(self):
         """Skipped by ordeal itself, with the reason, where there is none.  Some
-        cells at once, for they wait most of the time; ORD_LONG=1: all, in
-        turn."""
+        cells at once, for they wait most of the time, but for Redis, whose
+        sentinels fail over late on a busy machine; ORD_LONG=1: all, in turn."""
+        for it in self.run_campaign("ci/campaigns/redis.yaml",
+                                    "[wl][ao][is]*s")["cells"]:
+            self.assertIn(it["verdict"], ("pass", "skipped"))
         rows = [("etcd", "[ls]*r*able"), ("etcd", "lock*"),
-                ("redis", "[wl][ao][is]*s"),  # waits and loses-writes
                 ("postgres", "[fa][as]*r")]
         if LONG:
             rows = [("etcd", "*"), ("redis", "*"), ("postgres", "*")]

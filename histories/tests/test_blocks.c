@@ -580,7 +580,7 @@ Test(blocks, operations_are_paired_from_anywhere, .timeout = 120)
 
     fresh_path(path);
     tail_path(path, tail);
-    for (uint64_t seed = 0; seed < 60; seed++) {
+    for (uint64_t seed = 0; seed < 10; seed++) {
         struct ord_log *log = record(path, seed, MANY);
         struct ord_history *whole;
         struct ord_history *part;
