@@ -95,10 +95,17 @@ static int stop_inject(struct ord_nemesis_env *env,
         return ord_wrap(err, "stop");
     state->before = stopping;
     for (uint32_t node = 1; node <= env->node_count; node++) {
-        if (ord_has_node(stopping->ran, node) &&
-            !ord_node_is_stopping(env->cluster, node) &&
-            ord_node_stop_begin(env->cluster, node, err) != ORD_OK)
+        enum ord_node_phase phase;
+
+        if (!ord_has_node(stopping->ran, node) ||
+            ord_node_is_stopping(env->cluster, node) ||
+            ord_node_stop_begin(env->cluster, node, err) == ORD_OK)
+            continue;
+        phase = ord_node_state(env->cluster, node).phase;
+        if (phase == ORD_NODE_RUNNING || phase == ORD_NODE_PAUSED)
             return err->rc;
+        /* It ended by itself in this very moment. */
+        stopping->ran &= ~ord_one_node(node);
     }
     state->step_ns = now_ns + look_every_ns;
     return ORD_OK;
