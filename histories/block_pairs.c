@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-static int contradicts(int64_t event, const char *what, struct ord_err *err)
+int ord_contradicts(int64_t event, const char *what, struct ord_err *err)
 {
     return ord_fail(err, ORD_EFORMAT, "operation %" PRId64 ": %s", event, what);
 }
@@ -43,12 +43,12 @@ static int begin_call(struct whole *w, const struct ord_kind *kind,
 
     if (!ord_reader_next(w->p->reader, ORD_COLUMN_PROCESS, &process) ||
         process < 0 || w->calls == (uint64_t)w->p->history->call_count)
-        return contradicts(event, "its process is missing", err);
+        return ord_contradicts(event, "its process is missing", err);
     slot = ord_process_slot(&w->map, process);
     if (slot == NULL)
         return ord_fail(err, ORD_ENOMEM, "%zu processes", w->map.count);
     if (slot->event != 0 && w->p->pair[slot->event - 1] == ORD_NO_EVENT)
-        return contradicts(event, "its process has another one open", err);
+        return ord_contradicts(event, "its process has another one open", err);
     slot->event = (int64_t)event + 1;
     w->f[w->calls] = kind->f;
     w->event_of[w->calls++] = event;
@@ -63,7 +63,7 @@ static int answered(struct ord_pairing *p, uint64_t calls, uint32_t event,
 
     if (!ord_reader_next(p->reader, ORD_COLUMN_BACK, &back) || back < 0 ||
         (uint64_t)back >= calls)
-        return contradicts(event, "it completes nothing", err);
+        return ord_contradicts(event, "it completes nothing", err);
     *call = calls - 1 - (uint64_t)back;
     return ORD_OK;
 }
@@ -72,7 +72,7 @@ static int join(struct ord_pairing *p, uint32_t begin, bool is_same_f,
                 uint32_t event, struct ord_err *err)
 {
     if (p->pair[begin] != ORD_NO_EVENT || !is_same_f)
-        return contradicts(event, "it completes what it cannot", err);
+        return ord_contradicts(event, "it completes what it cannot", err);
     p->pair[begin] = event;
     p->pair[event] = begin;
     return ORD_OK;
@@ -108,8 +108,8 @@ static int add_block(struct whole *w, uint32_t b, struct ord_err *err)
     }
     if (rc == ORD_OK && (!ord_reader_is_done(reader, want) ||
                          w->calls != block->first_call + block->call_count))
-        rc =
-            contradicts((int64_t)block->first_event, "its block has more", err);
+        rc = ord_contradicts((int64_t)block->first_event, "its block has more",
+                             err);
     let_go(w->p, b, &names);
     return rc;
 }
@@ -181,7 +181,7 @@ static int look_at(struct part *part, uint32_t i, struct ord_err *err)
     part->p->pair[event] = ORD_NO_EVENT;
     if (ord_kind_is_call(kind)) {
         if (part->calls == block->call_count)
-            return contradicts(event, "its block has more", err);
+            return ord_contradicts(event, "its block has more", err);
         part->f[part->calls] = kind->f;
         part->event_of[part->calls++] = event;
         part->open_count++;
@@ -208,8 +208,8 @@ static int look_inside(struct part *part, uint32_t b, struct ord_err *err)
         rc = look_at(part, i, err);
     if (rc == ORD_OK && (!ord_reader_is_done(part->p->reader, want) ||
                          part->calls != part->block->call_count))
-        rc = contradicts((int64_t)part->block->first_event,
-                         "its block has more", err);
+        rc = ord_contradicts((int64_t)part->block->first_event,
+                             "its block has more", err);
     let_go(part->p, b, &names);
     return rc;
 }
@@ -245,8 +245,8 @@ static int join_earlier(struct part *part, uint32_t b, uint32_t *at,
     }
     if (rc == ORD_OK && *at < part->answer_count &&
         part->answers[*at].call < block->first_call + block->call_count)
-        rc = contradicts(part->answers[*at].event,
-                         "it completes what it cannot", err);
+        rc = ord_contradicts(part->answers[*at].event,
+                             "it completes what it cannot", err);
     let_go(part->p, b, &names);
     return rc;
 }

@@ -21,6 +21,10 @@ struct ord_pairing {
     uint32_t loads;            /* of blocks, counted */
 };
 
+/* "operation 7: it completes nothing", ORD_EFORMAT: what a block says is
+ * not so. */
+int ord_contradicts(int64_t event, const char *what, struct ord_err *err);
+
 /* Bytes that ord_pair_all() takes beside. */
 size_t ord_pair_all_size(const struct ord_history *history);
 /* Fills in all of pair: the other event, or NO_EVENT.  ORD_EFORMAT where

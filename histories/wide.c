@@ -134,11 +134,6 @@ static int take(const struct ord_history *h, size_t more, struct ord_err *err)
     return ORD_OK;
 }
 
-static int contradicts(int64_t event, const char *what, struct ord_err *err)
-{
-    return ord_fail(err, ORD_EFORMAT, "operation %" PRId64 ": %s", event, what);
-}
-
 /* ---- which belongs to which ---------------------------------------------- */
 
 /* Block by block as long as that is cheaper, then once and for all. */
@@ -356,8 +351,8 @@ static int decode(const struct ord_history *h, uint32_t b, struct ord_err *err)
     w->bits[b] = NULL;
     if (has_been_full(reader))
         return too_big(h, err);
-    return contradicts((int64_t)block->first_event, "its block makes no sense",
-                       err);
+    return ord_contradicts((int64_t)block->first_event,
+                           "its block makes no sense", err);
 }
 
 /* ---- what completions share ---------------------------------------------- */
@@ -427,7 +422,7 @@ static int make_whole(const struct ord_history *h, uint32_t b,
                 return err->rc;
         }
         if (!is_key_answered(&w->ops[ops[i].pair], bits, &ops[i]))
-            return contradicts(ops[i].index, "it is of another key", err);
+            return ord_contradicts(ops[i].index, "it is of another key", err);
         share(&w->ops[ops[i].pair], bits, &ops[i]);
     }
     free(w->bits[b]);

@@ -132,13 +132,11 @@ static int check_listeners(const struct ord_nemesis_entry *entry, uint32_t kind,
         {"period", 1 << STROBE},
     };
 
-    for (uint32_t i = 0; i < entry->param_count; i++) {
-        for (size_t k = 0; k < sizeof listeners / sizeof *listeners; k++) {
-            if (strcmp(entry->params[i].name, listeners[k].name) == 0 &&
-                (listeners[k].kinds >> kind & 1) == 0)
-                return ord_fail(err, ORD_EUSAGE, "%s: kind %s has none",
-                                listeners[k].name, kinds[kind]);
-        }
+    for (size_t i = 0; i < sizeof listeners / sizeof *listeners; i++) {
+        if ((listeners[i].kinds >> kind & 1) == 0 &&
+            ord_fault_has(entry->params, entry->param_count, listeners[i].name))
+            return ord_fail(err, ORD_EUSAGE, "%s: kind %s has none",
+                            listeners[i].name, kinds[kind]);
     }
     return ORD_OK;
 }
